@@ -1,0 +1,95 @@
+"""The `lungnet` program: finds the command, runs it, and turns failures into one line and an exit code."""
+
+import argparse
+import importlib
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+COMMANDS = ("demo", "phantom", "inspect", "convert", "prepare", "verify", "train", "evaluate", "predict", "doctor")
+
+DONE, BUG, INTERRUPTED = 0, 1, 130
+
+log = logging.getLogger("lungnet")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code of the contract in docs/architecture.md."""
+    args = _parser().parse_args(arguments)
+    _set_up_logging(quiet=args.quiet, debug=args.debug)
+    from lungnet.errors import LungnetError
+    from lungnet.files import machine_error
+
+    try:
+        return int(args.run(args) or DONE)
+    except LungnetError as error:
+        return _fail(args, str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _fail(args, "interrupted; what is done is kept, run the same command again to go on", INTERRUPTED)
+    except BrokenPipeError:
+        # Standard output went away (`lungnet inspect | head`): nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except OSError as error:
+        from pathlib import Path
+
+        wrong = machine_error(error, Path(error.filename or "a file"))
+        return _fail(args, str(wrong), wrong.exit_code)
+    except MemoryError:
+        return _fail(args, "not enough memory; use fewer --jobs or a smaller batch", 3)
+    except Exception as error:
+        # A bug of ours. The type and place help us; the message might quote a patient's data and stays out.
+        at = error.__traceback__
+        while at is not None and at.tb_next is not None:
+            at = at.tb_next
+        place = f"{at.tb_frame.f_globals.get('__name__', '?')}:{at.tb_lineno}" if at is not None else "?"
+        return _fail(args, f"a bug of lungnet ({type(error).__name__} at {place}); run again with --debug and report it", BUG)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document on standard output, as `--json` promises."""
+    json.dump(value, sys.stdout, indent=1, allow_nan=False, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+def _fail(args: argparse.Namespace, sentence: str, code: int) -> int:
+    if args.debug:
+        log.exception("what happened")
+    print(f"lungnet {args.command}: {sentence}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    from lungnet import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="lungnet",
+        description="From a chest CT series to a probability with its reasons. Research software, not a medical device.",
+        epilog="lungnet COMMAND --help documents each command with an example.",
+    )
+    parser.add_argument("--version", action="version", version=f"lungnet {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        module = importlib.import_module(f"lungnet.cli.{name}")
+        command = commands.add_parser(
+            name,
+            help=module.SUMMARY,
+            description=module.SUMMARY,
+            epilog=f"example:\n  {module.EXAMPLE}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_argument("--quiet", action="store_true", help="no progress, no remarks: errors only")
+        command.add_argument("--debug", action="store_true", help="show the traceback of a failure (may quote input)")
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def _set_up_logging(*, quiet: bool, debug: bool) -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.basicConfig(stream=sys.stderr, format="%(message)s", force=True)
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # its warnings quote values, which may identify a patient
+    log.setLevel(logging.ERROR if quiet else logging.DEBUG if debug else logging.INFO)
