@@ -33,7 +33,7 @@ def replacing(path: Path) -> Iterator[Path]:
         _sync(temporary)
         if temporary.is_dir():
             remove(path)
-        os.replace(temporary, path)
+        temporary.replace(path)
         _sync_one(path.parent)
     except OSError as error:
         with suppress(OSError):

@@ -3,7 +3,7 @@
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -26,7 +26,7 @@ def track(items: Iterable[T], label: str, total: int | None = None) -> Iterator[
 
 
 def _lines(items: Iterable[T], label: str, total: int | None) -> Iterator[T]:
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
         total = len(items)
     start = last = time.monotonic()
     done = 0

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 COMMANDS = ("demo", "phantom", "inspect", "convert", "prepare", "verify", "train", "evaluate", "predict", "doctor")
@@ -20,46 +21,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code of the contract in docs/architecture.md."""
     args = _parser().parse_args(arguments)
     _set_up_logging(quiet=args.quiet, debug=args.debug)
-    from lungnet.errors import LungnetError
-    from lungnet.files import machine_error
-
     try:
         return int(args.run(args) or DONE)
-    except LungnetError as error:
-        return _fail(args, str(error), error.exit_code)
-    except KeyboardInterrupt:
-        return _fail(args, "interrupted; what is done is kept, run the same command again to go on", INTERRUPTED)
     except BrokenPipeError:
         # Standard output went away (`lungnet inspect | head`): nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
-    except OSError as error:
-        from pathlib import Path
+    except (Exception, KeyboardInterrupt) as error:
+        sentence, code = _told(error)
+        if args.debug:
+            log.error("what happened", exc_info=True)
+        print(f"lungnet {args.command}: {sentence}", file=sys.stderr)
+        return code
 
-        wrong = machine_error(error, Path(error.filename or "a file"))
-        return _fail(args, str(wrong), wrong.exit_code)
-    except MemoryError:
-        return _fail(args, "not enough memory; use fewer --jobs or a smaller batch", 3)
-    except Exception as error:
-        # A bug of ours. The type and place help us; the message might quote a patient's data and stays out.
-        at = error.__traceback__
-        while at is not None and at.tb_next is not None:
-            at = at.tb_next
-        place = f"{at.tb_frame.f_globals.get('__name__', '?')}:{at.tb_lineno}" if at is not None else "?"
-        return _fail(args, f"a bug of lungnet ({type(error).__name__} at {place}); run again with --debug and report it", BUG)
+
+def _told(error: BaseException) -> tuple[str, int]:
+    """The one sentence and the exit code for what stopped a command."""
+    from lungnet.errors import LungnetError
+    from lungnet.files import machine_error
+
+    if isinstance(error, LungnetError):
+        return str(error), error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; what is done is kept, run the same command again to go on", INTERRUPTED
+    if isinstance(error, OSError):
+        return _told(machine_error(error, Path(error.filename or "a file")))
+    if isinstance(error, MemoryError):
+        return "not enough memory; use fewer --jobs or a smaller batch", LungnetError.exit_code
+    # A bug of ours. The type and place help us; the message might quote a patient's data and stays out.
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    place = f"{at.tb_frame.f_globals.get('__name__', '?')}:{at.tb_lineno}" if at is not None else "?"
+    return f"a bug of lungnet ({type(error).__name__} at {place}); run again with --debug and report it", BUG
 
 
 def print_json(value: Any) -> None:
     """Print one JSON document on standard output, as `--json` promises."""
     json.dump(value, sys.stdout, indent=1, allow_nan=False, ensure_ascii=False)
     sys.stdout.write("\n")
-
-
-def _fail(args: argparse.Namespace, sentence: str, code: int) -> int:
-    if args.debug:
-        log.exception("what happened")
-    print(f"lungnet {args.command}: {sentence}", file=sys.stderr)
-    return code
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,0 +1,43 @@
+"""`lungnet predict`: a probability for each series."""
+
+import argparse
+
+SUMMARY = "answer for new series with a trained bundle: a row per series"
+EXAMPLE = "lungnet predict runs/demo/bundle data/raw --json"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `lungnet predict`."""
+    parser.add_argument("model", metavar="MODEL", help="a bundle, or the run folder that holds one")
+    parser.add_argument("paths", metavar="PATH", nargs="+", help="folders, archives or files with series")
+    parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    parser.add_argument("--strict", action="store_true", help="exit with 3 if any series is refused")
+
+
+def run(args: argparse.Namespace) -> int | None:
+    """Predict every series found, and print the rows."""
+    from dataclasses import asdict
+    from pathlib import Path
+
+    from lungnet.cli.main import print_json
+    from lungnet.dicom import find_series
+    from lungnet.errors import InputError
+    from lungnet.inference import Predictor
+    from lungnet.progress import track
+
+    model = Path(args.model)
+    predictor = Predictor(model / "bundle" if (model / "bundle").is_dir() else model)
+    found = find_series([Path(path) for path in args.paths])
+    if not found:
+        raise InputError(f"{', '.join(args.paths)}: no series found; expected DICOM, NIfTI, MHA or NRRD files below")
+    rows = list(track(predictor.predict_series(found), "predict", total=len(found)))
+    is_synthetic = bool(predictor.bundle.training.get("synthetic"))
+    if args.json:
+        print_json({"model": str(model), "trained_on_synthetic": is_synthetic, "series": [asdict(row) for row in rows]})
+    else:
+        for row in rows:
+            answer = f"refused: {row.reason}: {row.detail}" if row.probability is None else f"{row.probability:.3f}"
+            codes = f"  ({', '.join(sorted({warned.code for warned in row.warnings}))})" if row.warnings else ""
+            print(f"{row.patient_id or '-'}  {row.series_uid or row.path}  {answer}{codes}")
+        print("Research use, not a medical device." + (" The model was trained on synthetic chests only." if is_synthetic else ""))
+    return 3 if args.strict and any(row.status == "refused" for row in rows) else None

@@ -1,0 +1,104 @@
+"""`lungnet prepare`: fills or completes a store."""
+
+import argparse
+import logging
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lungnet.config.preparation import PreparationConfig
+    from lungnet.store import FilledRow
+
+SUMMARY = "turn CT series into a store of resampled scans with lungs and candidates; completes what is there"
+EXAMPLE = "lungnet prepare data/raw --out data/store --labels data/labels.csv"
+
+BYTES_PER_JOB = 1_000_000_000
+"""Memory that one worker may need for a long series of 512 x 512 slices."""
+
+SHOWN = 20
+"""Refused series that are listed by line; the store's refused.csv lists all."""
+
+log = logging.getLogger("lungnet")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="folder, archive or file with CT series")
+    parser.add_argument("--out", required=True, type=Path, metavar="STORE", help="the store to fill")
+    parser.add_argument("--labels", type=Path, metavar="CSV", help="`id,cancer` or `patient_id,label`, and more columns at will")
+    parser.add_argument("--config", type=Path, metavar="YAML", help="experiment whose section `preparation` is used")
+    parser.add_argument("--jobs", type=_jobs, metavar="N", help="processes (default: one per core, as far as memory goes)")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--strict", action="store_true", help="a refused series is a failure (exit code 3)")
+
+
+def run(args: argparse.Namespace) -> int | None:
+    """Find, prepare, report."""
+    import time
+
+    from lungnet.dicom import find_series
+    from lungnet.progress import track
+    from lungnet.store import fill_store, read_labels
+
+    start = time.monotonic()
+    labels = read_labels(args.labels) if args.labels else None
+    spec = _spec(args.config)
+    found = find_series(args.paths)
+    rows = list(track(fill_store(found, args.out, spec, jobs=args.jobs or default_jobs(), labels=labels), "prepare", len(found)))
+    counts = Counter(row.status for row in rows)
+    if args.json:
+        _print_json(args.out, rows, counts, time.monotonic() - start)
+    else:
+        _print(args.out, rows, counts)
+    return 3 if args.strict and counts["refused"] else None
+
+
+def default_jobs() -> int:
+    """One process per core that we may use, and no more than memory allows."""
+    import os
+
+    cores = len(os.sched_getaffinity(0))
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(1, min(cores, free // BYTES_PER_JOB))
+
+
+def _jobs(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 1024:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes, 1 to 1024")
+    return int(text)
+
+
+def _spec(config: Path | None) -> "PreparationConfig":
+    from lungnet.config.preparation import PreparationConfig
+
+    if config is None:
+        return PreparationConfig()
+    from lungnet.config.load import load_experiment
+
+    return load_experiment(config).preparation
+
+
+def _print(out: Path, rows: "list[FilledRow]", counts: Counter[str]) -> None:
+    refused = [row for row in rows if row.status == "refused"]
+    for row in refused[:SHOWN]:
+        print(f"refused  {row.patient_id or '-'}  {row.series_uid or row.path}  {row.reason}: {row.detail}")
+    if len(refused) > SHOWN:
+        print(f"... and {len(refused) - SHOWN} more, see {out / 'refused.csv'}")
+    print(f"{out}: {counts['prepared']} series prepared, {counts['reused']} reused, {counts['refused']} refused")
+
+
+def _print_json(out: Path, rows: "list[FilledRow]", counts: Counter[str], seconds: float) -> None:
+    from dataclasses import asdict
+
+    from lungnet.cli.main import print_json
+
+    series = [asdict(row) for row in sorted(rows, key=lambda row: (row.patient_id, row.series_uid, row.path))]
+    print_json(
+        {
+            "store": str(out),
+            **{name: counts[name] for name in ("prepared", "reused", "refused")},
+            "seconds": round(seconds, 3),
+            "series": series,
+        }
+    )

@@ -1,0 +1,42 @@
+"""`lungnet verify`: checks every byte of a store."""
+
+import argparse
+from pathlib import Path
+
+SUMMARY = "check every byte of a store against its checksum; with --repair take out what is damaged"
+EXAMPLE = "lungnet verify data/store"
+
+DAMAGED = 4
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("store", type=Path, metavar="STORE", help="a store made by `lungnet prepare`")
+    parser.add_argument(
+        "--repair", action="store_true", help="remove damaged scans and write the tables anew; the next prepare makes them again"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def run(args: argparse.Namespace) -> int | None:
+    """Check, and repair where asked."""
+    from lungnet.cli.main import print_json
+    from lungnet.progress import track
+    from lungnet.store import repair_store, verify_store
+
+    checked = list(track(verify_store(args.store), "verify"))
+    damaged = [one for one in checked if one.problem]
+    removed = repair_store(args.store, damaged) if args.repair and damaged else []
+    left = [] if args.repair else damaged
+    if args.json:
+        failures = [{"name": one.name, "problem": one.problem} for one in damaged]
+        print_json({"store": str(args.store), "checked": len(checked), "damaged": failures, "removed": removed, "holds": not left})
+    else:
+        for one in damaged:
+            print(f"damaged  {one.name}: {one.problem}")
+        for name in removed:
+            print(f"removed  {name}")
+        advice = f"; `lungnet verify {args.store} --repair` removes them, `lungnet prepare` makes them again" if left else ""
+        repaired = ", repaired: run `lungnet prepare` again to complete it" if args.repair and damaged else ""
+        print(f"{args.store}: {len(checked)} checked, {len(damaged)} damaged{advice}{repaired}")
+    return DAMAGED if left else None

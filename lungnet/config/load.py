@@ -1,0 +1,178 @@
+"""YAML in, `Experiment` out; what is wrong is told with file, line, what was expected and the nearest right name."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from lungnet.config.experiment import Experiment
+from lungnet.errors import ConfigError
+
+LARGEST_BYTES = 1_000_000
+"""A configuration is a page, not a book; more is refused before it is parsed."""
+
+Places = dict[str, str]
+
+
+def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
+    """Read an experiment and the files it extends, apply `key.sub=value` overrides, and check everything.
+
+    Raises:
+        ConfigError: the file cannot be read, or a key, type or value does not hold; names file and line.
+    """
+    values, places = _read(path, ())
+    for override in overrides:
+        _apply(override, values, places)
+    try:
+        experiment = Experiment.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(_sentence(error, places, path)) from None
+    experiment._places.update(places)
+    return experiment
+
+
+def dump_experiment(experiment: Experiment) -> str:
+    """The resolved experiment as YAML that `load_experiment` reads back to the same settings."""
+    return yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+
+
+def _read(path: Path, children: tuple[Path, ...]) -> tuple[dict[str, Any], Places]:
+    if path.resolve() in children:
+        raise ConfigError(f"{path}: extends itself, through {' and '.join(str(c.name) for c in children)}")
+    text = _text(path)
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}{line}: not YAML: {getattr(error, 'problem', None) or 'unreadable'}") from None
+    if not isinstance(root, yaml.MappingNode):
+        raise ConfigError(
+            f"{path}: found {'an empty file' if root is None else 'no sections'}, expected `data:`, `input:`, `model:` and so on"
+        )
+    places: Places = {}
+    values = _build(root, "", str(path), places, set())
+    parent = values.pop("extends", None)
+    if parent is None:
+        return values, places
+    if not isinstance(parent, str):
+        raise ConfigError(f"{places['extends']}: extends names a file, found {parent!r}")
+    base, base_places = _read(path.parent / parent, (*children, path.resolve()))
+    return _merge(base, values), base_places | places
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise ConfigError(f"{path}: {path.stat().st_size:,} bytes; a configuration has at most {LARGEST_BYTES:,}")
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; expected a configuration in YAML") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not a text file in UTF-8; expected a configuration in YAML") from None
+    bad = yaml.reader.Reader.NON_PRINTABLE.search(text)
+    if bad:
+        raise ConfigError(f"{path}:{text.count(chr(10), 0, bad.start()) + 1}: not a text file; expected a configuration in YAML")
+    return text
+
+
+def _build(node: yaml.Node, key: str, file: str, places: Places, seen: set[int]) -> Any:
+    """Turn a node into plain values, noting the line of every key; aliases are refused, as they can grow without bound."""
+    line = f"{file}:{node.start_mark.line + 1}"
+    if id(node) in seen:
+        raise ConfigError(f"{line}: {key} uses a YAML alias (*); write the value out")
+    seen.add(id(node))
+    places.setdefault(key, line)
+    if isinstance(node, yaml.MappingNode):
+        values: dict[str, Any] = {}
+        for name_node, value_node in node.value:
+            name = str(name_node.value)
+            below = f"{key}.{name}" if key else name
+            if name in values:
+                raise ConfigError(f"{file}:{name_node.start_mark.line + 1}: {below} is set twice")
+            places[below] = f"{file}:{name_node.start_mark.line + 1}"
+            values[name] = _build(value_node, below, file, places, seen)
+        return values
+    if isinstance(node, yaml.SequenceNode):
+        return [_build(item, f"{key}.{i}", file, places, seen) for i, item in enumerate(node.value)]
+    return _scalar(node, key, line)
+
+
+def _scalar(node: yaml.Node, key: str, line: str) -> Any:
+    loader = yaml.SafeLoader("")
+    try:
+        return loader.construct_object(node)
+    except (yaml.YAMLError, ValueError):
+        raise ConfigError(f"{line}: {key}: {node.value!r} ({node.tag}) cannot be read") from None
+    finally:
+        loader.dispose()
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for name, value in over.items():
+        both = isinstance(value, dict) and isinstance(merged.get(name), dict)
+        merged[name] = _merge(merged[name], value) if both else value
+    return merged
+
+
+def _apply(override: str, values: dict[str, Any], places: Places) -> None:
+    key, equals, text = override.partition("=")
+    names = key.split(".")
+    if not equals or not all(names):
+        raise ConfigError(f"--set {override}: expected section.key=value, such as model.activation.name=prelu")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"--set {override}: {text!r} is no YAML value") from None
+    section = values
+    for name in names[:-1]:
+        section = section.setdefault(name, {})
+        if not isinstance(section, dict):
+            raise ConfigError(f"--set {override}: {name} is a value, not a section")
+    section[names[-1]] = value
+    places[key] = f"--set {override}"
+
+
+def _sentence(error: ValidationError, places: Places, path: Path) -> str:
+    problems = error.errors(include_url=False)
+    first = problems[0]
+    names = [str(part) for part in first["loc"]]
+    key = ".".join(names)
+    where = key
+    while where and where not in places:
+        where = where.rpartition(".")[0]
+    place = places.get(where) or str(path)
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return f"{place}: {_problem(first, key, names)}{more}"
+
+
+def _problem(problem: Mapping[str, Any], key: str, names: list[str]) -> str:
+    if problem["type"] == "extra_forbidden":
+        known = _fields(names[:-1])
+        near = difflib.get_close_matches(names[-1], known, n=1)
+        prefix = "".join(f"{name}." for name in names[:-1])
+        hint = f"did you mean {prefix}{near[0]}?" if near else f"expected one of {', '.join(known)}"
+        return f"{key} is not a setting; {hint}"
+    if problem["type"] == "missing":
+        return f"{key} is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    found = problem.get("input")
+    if isinstance(found, dict | list) or problem["type"] == "value_error":
+        return f"{key}: {message}" if key else message
+    return f"{key} is {found!r}: {message[:1].lower()}{message[1:]}"
+
+
+def _fields(names: Sequence[str]) -> list[str]:
+    """Names of the settings in the section that `names` leads to."""
+    model: type[BaseModel] = Experiment
+    for name in names:
+        field = model.model_fields.get(name)
+        inner = field.annotation if field else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return list(model.model_fields)

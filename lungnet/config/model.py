@@ -1,0 +1,92 @@
+"""Settings of the network: what it looks at and how it is built."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from lungnet.config.section import Section
+
+Option = bool | int | float | str
+
+
+class InputConfig(Section):
+    """What the network is shown. HU go in; the window is the network's first layer."""
+
+    kind: Literal["bag", "nodule", "volume"]
+    """`bag`: the best candidates of a patient; `nodule`: one crop; `volume`: both lungs at a coarse spacing."""
+
+    size: Annotated[tuple[Annotated[int, Field(ge=8, le=256)], ...], Field(min_length=2, max_length=3)]
+    """Voxels along (z, y, x), or (y, x) for 2D nodule images."""
+
+    candidates: Annotated[int, Field(ge=1, le=64)] = 8
+    """Crops in a bag, best-ranked first; a scan with fewer is filled up with air that is masked out."""
+
+    spacing_mm: Annotated[float, Field(ge=0.5, le=8)] = 4.0
+    """Voxel edge of a `volume` input in millimetres; crops keep the store's spacing."""
+
+    window_hu: tuple[float, float] = (-1000.0, 400.0)
+    """HU below and above are clipped; the window is scaled to -1..1."""
+
+    @field_validator("window_hu")
+    @classmethod
+    def _window_is_open(cls, window: tuple[float, float]) -> tuple[float, float]:
+        if not -3100 <= window[0] < window[1] <= 4000:
+            raise ValueError(f"{list(window)} is no window; expected [low, high] with -3100 <= low < high <= 4000")
+        return window
+
+    @model_validator(mode="after")
+    def _bags_and_volumes_are_3d(self) -> "InputConfig":
+        if self.kind != "nodule" and len(self.size) != 3:
+            raise ValueError(f"a {self.kind} is 3D: size needs three numbers, found {list(self.size)}")
+        return self
+
+
+class ChoiceConfig(Section):
+    """A row of one of the tables (ACTIVATIONS, NORMS, POOLINGS, BAG_POOLINGS) with its options."""
+
+    name: str
+    """Name in the table."""
+
+    options: dict[str, Option] = Field(default_factory=dict)
+    """Arguments of the layer, where its defaults should not hold."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_name_alone_will_do(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+
+def _choice(name: str) -> ChoiceConfig:
+    return ChoiceConfig(name=name)
+
+
+class ModelConfig(Section):
+    """The network between the window and the logit."""
+
+    architecture: str = "plain"
+    """Name in ARCHITECTURES."""
+
+    channels: Annotated[tuple[Annotated[int, Field(ge=1, le=2048)], ...], Field(min_length=1, max_length=8)] = (16, 32, 64)
+    """Feature maps of each stage; each stage but the last halves the resolution by `pooling`."""
+
+    blocks: Annotated[int, Field(ge=1, le=8)] = 1
+    """Convolutions (plain) or residual blocks (resnet) in a stage."""
+
+    stem_stride: Annotated[int, Field(ge=1, le=4)] = 1
+    """Stride of the first convolution; 2 saves seven eighths of the work in 3D."""
+
+    activation: ChoiceConfig = _choice("relu")
+    norm: ChoiceConfig = _choice("batch")
+    pooling: ChoiceConfig = _choice("max")
+
+    global_pooling: Literal["average", "max"] = "average"
+    """How a feature map becomes one number."""
+
+    hidden: tuple[Annotated[int, Field(ge=1, le=8192)], ...] = ()
+    """Units of fully connected layers before the logit."""
+
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of features dropped before each fully connected layer, in training."""
+
+    bag_pooling: ChoiceConfig = _choice("noisy_or")
+    """How the candidates' evidence becomes the patient's; used by `bag` inputs only."""

@@ -1,0 +1,166 @@
+"""From one encoded frame to stored values; which library decodes which transfer syntax.
+
+None of the decoders is under the GPL. Each is asked alone, so that the answer never depends on what else is installed,
+and the strictest is taken where several could: a decoder that fills a broken picture up is worse than none.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import uid
+
+from lungnet.dicom.jpeg12 import decode_extended_jpeg
+from lungnet.dicom.slices import Encoding
+
+_GDCM, _CHARLS, _OPENJPEG, _PYDICOM, _ITK = "gdcm", "pyjpegls", "pylibjpeg", "pydicom", "itk"
+
+DECODERS: dict[str, str] = {
+    str(syntax): plugin
+    for syntax, plugin in (
+        (uid.RLELossless, _PYDICOM),
+        (uid.JPEGBaseline8Bit, _GDCM),
+        (uid.JPEGExtended12Bit, _ITK),
+        (uid.JPEGLossless, _GDCM),
+        (uid.JPEGLosslessSV1, _GDCM),
+        (uid.JPEGLSLossless, _CHARLS),
+        (uid.JPEGLSNearLossless, _CHARLS),
+        (uid.JPEG2000Lossless, _OPENJPEG),
+        (uid.JPEG2000, _OPENJPEG),
+        (uid.HTJ2KLossless, _OPENJPEG),
+        (uid.HTJ2KLosslessRPCL, _OPENJPEG),
+        (uid.HTJ2K, _OPENJPEG),
+    )
+}
+
+SUPPORTED: dict[str, bool] = {
+    str(uid.ImplicitVRLittleEndian): False,
+    str(uid.ExplicitVRLittleEndian): False,
+    str(uid.ExplicitVRBigEndian): False,
+    str(uid.DeflatedExplicitVRLittleEndian): False,
+} | dict.fromkeys(DECODERS, True)
+"""Transfer syntaxes that are read, and whether their pixels are compressed."""
+
+LOSSY = frozenset(map(str, (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLSNearLossless)))
+"""Transfer syntaxes that always lose; JPEG 2000 tells in its codestream."""
+
+_JPEG_2000 = frozenset(map(str, (uid.JPEG2000Lossless, uid.JPEG2000, uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K)))
+_RLE_LARGEST_RATIO = 64  # a run of 128 equal bytes takes two (PS3.5 annex G)
+
+
+class UndecodableError(Exception):
+    """Says why a frame cannot be decoded."""
+
+
+def decode(frame: bytes, how: Encoding) -> tuple[NDArray[np.generic], bool]:
+    """Decode one encoded frame.
+
+    Returns:
+        Stored values of shape (rows, columns), as integers of any width, bits above Bits Stored not yet cleared; and
+        whether the codestream contradicts the header's sign (then the codestream's holds).
+
+    Raises:
+        UndecodableError: the codestream is broken, or describes another picture than the header.
+    """
+    plugin = DECODERS[how.transfer_syntax]
+    _check_codestream(frame, how, plugin)
+    is_signed, contradicts = how.is_signed, False
+    if how.transfer_syntax in _JPEG_2000:
+        codestream_signed = _jpeg_2000_sign(frame)
+        contradicts = codestream_signed and not how.is_signed
+        is_signed = how.is_signed or codestream_signed
+    try:
+        if plugin == _ITK:
+            return decode_extended_jpeg(frame, how), False
+        return _run(frame, how, plugin, is_signed), contradicts
+    except Exception as error:
+        # Decoders raise what they please, from struct.error to RuntimeError, and their texts quote no pixels.
+        raise UndecodableError(f"the {plugin} decoder refuses the frame ({type(error).__name__})") from error
+
+
+def _run(frame: bytes, how: Encoding, plugin: str, is_signed: bool) -> NDArray[np.generic]:
+    from pydicom.pixels.decoders.base import get_decoder
+
+    options: dict[str, Any] = {
+        "rows": how.rows,
+        "columns": how.columns,
+        "samples_per_pixel": 1,
+        "number_of_frames": 1,
+        "bits_allocated": how.bits_allocated,
+        "bits_stored": how.bits_stored,
+        "pixel_representation": int(is_signed),
+        "photometric_interpretation": "MONOCHROME2",
+        "pixel_keyword": "PixelData",
+    }
+    array, _ = get_decoder(how.transfer_syntax).as_array(_encapsulated(frame), index=0, raw=True, decoding_plugin=plugin, **options)
+    if array.shape != (how.rows, how.columns):
+        raise ValueError("another shape")
+    return array
+
+
+def _encapsulated(frame: bytes) -> bytes:
+    """One frame as the value of an encapsulated Pixel Data element (PS3.5 annex A.4)."""
+    padded = frame + b"\0" * (len(frame) % 2)
+    empty_table, item, end = b"\xfe\xff\x00\xe0\0\0\0\0", b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0\0\0\0\0"
+    return empty_table + item + len(padded).to_bytes(4, "little") + padded + end
+
+
+def _check_codestream(frame: bytes, how: Encoding, plugin: str) -> None:
+    """Hold the picture size in the codestream against the header, before a decoder takes memory for either."""
+    if plugin == _PYDICOM:
+        if how.frame_bytes > _RLE_LARGEST_RATIO * max(len(frame), 1):
+            raise UndecodableError("the run-length data is too short for the picture")
+        return
+    size = codestream_size(frame)
+    if size is None:
+        raise UndecodableError("the frame does not begin like its transfer syntax")
+    if size != (how.rows, how.columns):
+        raise UndecodableError(f"the codestream holds {size[0]} x {size[1]} pixels, the header says {how.rows} x {how.columns}")
+    if not _ends(frame):
+        raise UndecodableError("the codestream has no end: it is truncated")
+
+
+def codestream_size(frame: bytes) -> tuple[int, int] | None:
+    """(rows, columns) that a JPEG, JPEG-LS or JPEG 2000 codestream states; None where there is none."""
+    at = _codestream_start(frame)
+    if at >= 0:
+        if len(frame) < at + 24:
+            return None
+        x1, y1, x0, y0 = (int.from_bytes(frame[at + 8 + 4 * i : at + 12 + 4 * i], "big") for i in range(4))
+        return y1 - y0, x1 - x0
+    if frame[:2] != b"\xff\xd8":
+        return None
+    at = 2
+    while at + 9 <= len(frame):
+        if frame[at] != 0xFF:
+            return None
+        marker = frame[at + 1]
+        if marker == 0xFF:
+            at += 1
+        elif (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)) or marker == 0xF7:  # start of frame; F7 is JPEG-LS
+            return int.from_bytes(frame[at + 5 : at + 7], "big"), int.from_bytes(frame[at + 7 : at + 9], "big")
+        else:
+            at += 2 + int.from_bytes(frame[at + 2 : at + 4], "big")
+    return None
+
+
+def is_irreversible(frame: bytes) -> bool:
+    """Whether a JPEG 2000 codestream was made with the irreversible wavelet (ISO 15444-1 A.6.1, transformation 0)."""
+    at = frame.find(b"\xff\x52", max(_codestream_start(frame), 0))
+    return at >= 0 and at + 14 <= len(frame) and frame[at + 13] == 0
+
+
+def _codestream_start(frame: bytes) -> int:
+    """Offset of a JPEG 2000 codestream (its SOC and SIZ markers), also within JP2 boxes; -1 where there is none."""
+    return frame.find(b"\xff\x4f\xff\x51", 0, 4096)
+
+
+def _jpeg_2000_sign(frame: bytes) -> bool:
+    """Ssiz of the first component: the top bit says signed (ISO 15444-1 A.5.1)."""
+    at = _codestream_start(frame) + 42
+    return at < len(frame) and bool(frame[at] & 0x80)
+
+
+def _ends(frame: bytes) -> bool:
+    """Whether the end marker is there, JPEG's or JPEG 2000's (both FFD9), maybe before padding."""
+    return b"\xff\xd9" in frame[-64:]

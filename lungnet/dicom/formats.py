@@ -1,0 +1,229 @@
+"""NIfTI, MetaImage and NRRD by the same door: the file's own geometry, HU by the same rules, the same checks.
+
+nibabel and SimpleITK read them. What they would believe without question is checked first: sizes before memory is
+taken, data files that a header names outside its folder, affines that are sheared.
+"""
+
+import tempfile
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lungnet.config.intake import IntakeConfig
+from lungnet.dicom import reasons
+from lungnet.dicom.found import Found
+from lungnet.dicom.geometry import DIRECTION_TOLERANCE, as_stack, canonical
+from lungnet.dicom.nifti import from_ras
+from lungnet.dicom.plausibility import check_order, check_values
+from lungnet.dicom.slices import Location
+from lungnet.dicom.values import to_hu
+from lungnet.errors import SeriesRefused
+from lungnet.volume import Volume, Warned, spacing_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lungnet.dicom.sources import Candidate
+
+_ENDINGS = {".nii": "nifti", ".nii.gz": "nifti", ".mha": "metaimage", ".mhd": "metaimage", ".nrrd": "nrrd", ".nhdr": "nrrd"}
+_LARGEST_DEFLATE_RATIO = 1100  # zlib cannot do better than 1,032
+_POINTERS = (b"elementdatafile", b"data file", b"datafile")
+_KINDS = "iuf"
+
+
+@dataclass(frozen=True, eq=False)
+class RawVolume:
+    """What a reader of another format gives.
+
+    Attributes:
+        array: stored values, three axes in any order.
+        affine: 4x4 from the array's indices to LPS millimetres.
+        slope: HU of one unit; `intercept` HU of 0.
+    """
+
+    array: NDArray[Any]
+    affine: NDArray[np.float64]
+    slope: float = 1.0
+    intercept: float = 0.0
+
+
+def format_of(name: str) -> str | None:
+    """The format other than DICOM that a file's name says it is in."""
+    return next((kind for ending, kind in _ENDINGS.items() if name.endswith(ending)), None)
+
+
+def found_volume(candidate: "Candidate", kind: str, limits: IntakeConfig) -> Found:
+    """A volume file as a series; it has no ids, so its name stands for them."""
+    path = candidate.location.path
+    stem = _stem(Path(candidate.name).name if candidate.location.members else path.name)
+    warnings = (
+        Warned("no-identity", "the format carries no ids; the file's name stands for them"),
+        Warned("assumed-hu", "the format has no unit; values were taken as HU"),
+    )
+    return Found(path, stem, "", stem, "CT", (), None, None, warnings, kind, limits, candidate.location)
+
+
+def read_volume(found: Found) -> Volume:
+    """Read a volume file.
+
+    Raises:
+        SeriesRefused: it is broken, too large, sheared, or holds no CT volume.
+    """
+    assert found.location is not None
+    reader: Callable[[Path, IntakeConfig], RawVolume] = _read_nifti if found.kind == "nifti" else _read_itk
+    try:
+        with _on_disk(found.location, found) as path:
+            raw = reader(path, found.limits)
+            return _volume(raw, found)
+    except SeriesRefused:
+        raise
+    except MemoryError:
+        raise SeriesRefused(reasons.TOO_LARGE, "the volume does not fit the memory") from None
+    except Exception as error:
+        # Readers of foreign formats raise anything; SimpleITK's texts quote paths.
+        raise SeriesRefused(reasons.CORRUPT, f"the {found.kind} file cannot be read ({type(error).__name__})") from error
+
+
+def _volume(raw: RawVolume, found: Found) -> Volume:
+    warnings = list(found.warnings)
+    shape = (raw.array.shape[0], raw.array.shape[1], raw.array.shape[2])
+    if min(shape) < 1 or shape[_slowest(raw)] < found.limits.fewest_slices:
+        raise SeriesRefused(reasons.TOO_FEW_SLICES, f"{min(shape)} slice(s), at least {found.limits.fewest_slices} make a volume")
+    axes, flips, affine, final_shape = canonical(raw.affine, shape)
+    hu = np.empty(final_shape, np.int16)
+    stack = as_stack(hu, axes, flips)
+    seen = [
+        to_hu(np.nan_to_num(plane, nan=-32768.0) if plane.dtype.kind == "f" else plane, raw.slope, raw.intercept, out)
+        for plane, out in zip(raw.array, stack, strict=True)
+    ]
+    if any(rounded for rounded, _ in seen):
+        warnings.append(Warned("rounded", "values were not whole HU and were rounded to the nearest"))
+    if any(clipped for _, clipped in seen):
+        warnings.append(Warned("clipped", "values above 32,767 HU were clipped"))
+    warnings += check_values(hu, spacing_of(affine))
+    warnings += check_order(hu)
+    return Volume(hu, affine, found.patient_id, found.series_uid, tuple(warnings))
+
+
+def _slowest(raw: RawVolume) -> int:
+    """The array axis closest to the body axis."""
+    directions = raw.affine[:3, :3] / np.linalg.norm(raw.affine[:3, :3], axis=0)
+    return int(np.abs(directions[2]).argmax())
+
+
+def _read_nifti(path: Path, limits: IntakeConfig) -> RawVolume:
+    import nibabel
+
+    image: Any = nibabel.load(path)
+    if not isinstance(image, nibabel.Nifti1Image | nibabel.Nifti2Image):
+        raise SeriesRefused(reasons.CORRUPT, "no single-file NIfTI")
+    header = image.header
+    shape = [int(n) for n in image.shape]
+    while len(shape) > 3 and shape[-1] == 1:
+        shape.pop()
+    _check_size(shape, header.get_data_dtype(), path, limits)
+    if int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
+        raise SeriesRefused(reasons.MISSING_TAG, "the NIfTI header has neither sform nor qform: nothing says where the patient lies")
+    affine = _checked(from_ras(np.asarray(image.affine, np.float64)))
+    slope, intercept = image.dataobj.slope, image.dataobj.inter
+    array = np.asarray(image.dataobj.get_unscaled()).reshape(shape)
+    return RawVolume(array.transpose(2, 1, 0), affine, float(slope), float(intercept))
+
+
+def _read_itk(path: Path, limits: IntakeConfig) -> RawVolume:
+    import SimpleITK as sitk  # noqa: N813
+
+    _refuse_pointers(path)
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
+    if reader.GetNumberOfComponents() != 1:
+        raise SeriesRefused(reasons.NOT_CT, f"{reader.GetNumberOfComponents()} values a voxel, CT has one")
+    kind = np.dtype(_ITK_TYPES.get(reader.GetPixelID(), "V1"))
+    _check_size([int(n) for n in reader.GetSize()], kind, path, limits)
+    affine = np.eye(4)
+    direction = np.array(reader.GetDirection()).reshape(3, 3)
+    affine[:3, :3] = (direction * np.array(reader.GetSpacing()))[:, ::-1]
+    affine[:3, 3] = reader.GetOrigin()
+    return RawVolume(sitk.GetArrayFromImage(reader.Execute()), _checked(affine))
+
+
+# sitkUInt8 = 1 ... sitkFloat64 = 9, in the order of SimpleITK's PixelIDValues.
+_ITK_TYPES = {1: "u1", 2: "i1", 3: "u2", 4: "i2", 5: "u4", 6: "i4", 7: "u8", 8: "i8", 9: "f4", 10: "f8"}
+
+
+def _check_size(shape: list[int], kind: np.dtype[Any], path: Path, limits: IntakeConfig) -> None:
+    if len(shape) != 3:
+        raise SeriesRefused(reasons.NOT_CT, f"{len(shape)} dimensions, a CT volume has 3")
+    if kind.kind not in _KINDS:
+        raise SeriesRefused(reasons.NOT_CT, "the values are no plain numbers")
+    voxels = int(np.prod([max(n, 0) for n in shape], dtype=object))
+    if voxels > limits.largest_voxels:
+        raise SeriesRefused(reasons.TOO_LARGE, f"{voxels:,} voxels, at most {limits.largest_voxels:,} are read")
+    about = path.stat().st_size + sum(
+        f.stat().st_size for f in path.parent.glob(f"{path.stem}.*") if f != path and path.suffix in (".mhd", ".nhdr")
+    )
+    if voxels * kind.itemsize > about * _LARGEST_DEFLATE_RATIO:
+        raise SeriesRefused(reasons.CORRUPT, f"the header promises {voxels:,} voxels, the file has {about:,} bytes")
+
+
+def _checked(affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The affine, if it has right angles and finite lengths."""
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    if not np.isfinite(affine).all() or lengths.min() <= 0 or lengths.max() > 100:
+        raise SeriesRefused(reasons.CORRUPT, "voxel sizes are not positive millimetres")
+    cosines = (affine[:3, :3] / lengths).T @ (affine[:3, :3] / lengths)
+    if np.abs(cosines - np.eye(3)).max() > DIRECTION_TOLERANCE:
+        raise SeriesRefused(
+            reasons.TILTED_GANTRY, "the axes are not at right angles; convert from DICOM, where a tilted stack is sheared back"
+        )
+    return affine
+
+
+def _refuse_pointers(path: Path) -> None:
+    """A header may name its data file: only one beside it is read, never one elsewhere or a list."""
+    with path.open("rb") as file:
+        head = file.read(64 << 10)
+    for line in head.split(b"\n"):
+        name, separator, value = line.replace(b"=", b":", 1).partition(b":")
+        if separator and name.strip().lower() in _POINTERS:
+            target = value.strip().decode("latin-1")
+            if target.upper() == "LOCAL":
+                return
+            if (
+                "/" in target
+                or "\\" in target
+                or "%" in target
+                or target.upper().startswith("LIST")
+                or not (path.parent / target).is_file()
+            ):
+                raise SeriesRefused(reasons.CORRUPT, "the header names a data file that is not one file beside it")
+            return
+
+
+@contextmanager
+def _on_disk(location: Location, found: Found) -> "Iterator[Path]":
+    """The file, or a copy of it where it lies in an archive: the readers want files."""
+    if not location.members:
+        yield location.path
+        return
+    from lungnet.dicom.archives import read_member
+
+    endings = {"nifti": ".nii", "metaimage": ".mha", "nrrd": ".nrrd"}
+    data = read_member(location, found.limits)
+    ending = endings[found.kind] + (".gz" if data[:2] == b"\x1f\x8b" else "")
+    with tempfile.TemporaryDirectory(prefix="lungnet-") as folder:
+        path = Path(folder) / f"volume{ending}"
+        path.write_bytes(data)
+        yield path
+
+
+def _stem(name: str) -> str:
+    ending = max((e for e in _ENDINGS if name.lower().endswith(e)), key=len, default="")
+    return name[: len(name) - len(ending)][:64]

@@ -1,0 +1,297 @@
+"""From raw header values to a `Slice`, and what a single header already forbids."""
+
+from dataclasses import replace
+from typing import Final
+
+from lungnet.config.intake import IntakeConfig
+from lungnet.dicom import reasons
+from lungnet.dicom.codecs import SUPPORTED
+from lungnet.dicom.elements import UNDEFINED, Elements
+from lungnet.dicom.slices import BadValueError, Encoding, Identity, Location, Slice, Triple, Values, changed
+
+CT_IMAGE: Final = "1.2.840.10008.5.1.4.1.1.2"
+ENHANCED_CT: Final = frozenset(["1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2"])
+SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"
+DICOMDIR: Final = "1.2.840.10008.1.3.10"
+
+SCOUTS = frozenset(["LOCALIZER", "SCOUT", "SURVIEW", "REF_SURVIEW", "TOPOGRAM", "SCANOGRAM"])
+"""Values of Image Type (0008,0008) that name a localizer; the standard's and vendors'."""
+
+COMPUTED = frozenset(
+    [
+        "MPR",
+        "CPR",
+        "CURVED",
+        "PROJECTION IMAGE",
+        "MIP",
+        "MINIP",
+        "AVERAGE",
+        "MEAN",
+        "VRT",
+        "3D",
+        "SSD",
+        "VOLREN",
+        "REFORMATTED",
+        "PERFUSION",
+        "RCBF",
+        "RCBV",
+        "MTT",
+        "TTP",
+        "SUBTRACTION",
+        "FUSION",
+        "MASK",
+        "SCREEN SAVE",
+        "SCREENSAVE",
+        "SECONDARY CAPTURE",
+        "DOSE_INFO",
+        "DOSE",
+        "GSP",
+    ]
+)
+"""Values of Image Type that name a picture computed from slices."""
+
+T: Final[dict[str, int]] = {
+    "image_type": 0x00080008,
+    "sop_class": 0x00080016,
+    "sop_uid": 0x00080018,
+    "modality": 0x00080060,
+    "manufacturer": 0x00080070,
+    "patient_id": 0x00100020,
+    "body_part": 0x00180015,
+    "thickness": 0x00180050,
+    "spacing_between": 0x00180088,
+    "tilt": 0x00181120,
+    "kernel": 0x00181210,
+    "study_uid": 0x0020000D,
+    "series_uid": 0x0020000E,
+    "instance_number": 0x00200013,
+    "position": 0x00200032,
+    "orientation": 0x00200037,
+    "frame_uid": 0x00200052,
+    "acquired": 0x00201002,
+    "samples": 0x00280002,
+    "frames": 0x00280008,
+    "rows": 0x00280010,
+    "columns": 0x00280011,
+    "pixel_spacing": 0x00280030,
+    "bits_allocated": 0x00280100,
+    "bits_stored": 0x00280101,
+    "high_bit": 0x00280102,
+    "pixel_representation": 0x00280103,
+    "padding": 0x00280120,
+    "padding_limit": 0x00280121,
+    "intercept": 0x00281052,
+    "slope": 0x00281053,
+    "rescale_type": 0x00281054,
+    "lossy": 0x00282110,
+}
+"""The tags that intake reads; of a person only the id."""
+
+WANTED: Final = frozenset(T.values())
+
+
+class Headers:
+    """Makes `Slice`s; equal parts of different slices are stored once."""
+
+    def __init__(self, limits: IntakeConfig) -> None:
+        self.limits = limits
+        self._identities: dict[Identity, Identity] = {}
+        self._encodings: dict[Encoding, Encoding] = {}
+
+    def slice_of(self, elements: Elements, location: Location, file_bytes: int) -> Slice:
+        """Describe one file.
+
+        Args:
+            elements: its raw header.
+            location: where it lies.
+            file_bytes: its length, of the inflated data set where deflated; -1 where unknown.
+        """
+        values = Values.of(elements)
+        identity = self.identity(values)
+        encoding = self.encoding(values, elements)
+        common = Slice(
+            location,
+            identity,
+            encoding,
+            sop_uid=values.text(T["sop_uid"]),
+            pixel_offset=elements.pixel_offset,
+            pixel_length=elements.pixel_length,
+        )
+        try:
+            placed = _placed(common, values)
+        except BadValueError as bad:
+            return _with_problem(common, reasons.CORRUPT, str(bad))
+        if elements.is_guessed:
+            placed = changed(placed, notes=(*placed.notes, "transfer-syntax"))
+        return self.judged(placed, file_bytes)
+
+    def identity(self, values: Values) -> Identity:
+        """Who and what, stored once."""
+        text = values.text
+        made = Identity(
+            text(T["patient_id"]),
+            text(T["study_uid"]),
+            text(T["series_uid"]),
+            text(T["frame_uid"]),
+            text(T["modality"]).upper(),
+            text(T["sop_class"]),
+            tuple([part.upper() for part in values.texts(T["image_type"])]),
+            text(T["manufacturer"]),
+            text(T["kernel"]),
+            text(T["body_part"]).upper(),
+        )
+        return self._identities.setdefault(made, made)
+
+    def interned(self, identity: Identity, image_type: tuple[str, ...]) -> Identity:
+        """The identity with another image type, stored once."""
+        made = replace(identity, image_type=image_type)
+        return self._identities.setdefault(made, made)
+
+    def encoding(self, values: Values, elements: Elements) -> Encoding:
+        """How the pixels are stored, stored once."""
+        allocated = values.word(T["bits_allocated"]) or 0
+        stored = values.word(T["bits_stored"]) or allocated
+        high_bit = values.word(T["high_bit"])
+        is_signed = values.word(T["pixel_representation"]) == 1
+        made = Encoding(
+            elements.transfer_syntax,
+            elements.order,
+            values.word(T["rows"]) or 0,
+            values.word(T["columns"]) or 0,
+            values.word(T["samples"]) or 1,
+            allocated,
+            stored,
+            stored - 1 if high_bit is None else high_bit,
+            is_signed,
+            1 if values.integer(T["frames"]) is None else values.integer(T["frames"]) or 0,
+            _in_sign(values.word(T["padding"]), is_signed, allocated),
+            _in_sign(values.word(T["padding_limit"]), is_signed, allocated),
+        )
+        return self._encodings.setdefault(made, made)
+
+    def judged(self, one: Slice, file_bytes: int) -> Slice:
+        """The slice, with the problem that its header alone shows."""
+        problem = kind_problem(one) or _missing(one) or _unreadable(one, file_bytes, self.limits)
+        return one if problem is None else _with_problem(one, *problem)
+
+
+def kind_problem(one: Slice) -> tuple[str, str] | None:
+    """Why this is no slice of a CT stack, by what it says it is."""
+    who = one.identity
+    is_ct = who.sop_class == CT_IMAGE or who.sop_class in ENHANCED_CT
+    if who.modality not in ("CT", "") or (not is_ct and not who.sop_class.startswith(SECONDARY_CAPTURE)):
+        return reasons.NOT_CT, f"Modality is {who.modality or 'absent'}, SOP class {who.sop_class or 'absent'}"
+    if scouts := SCOUTS.intersection(who.image_type):
+        return reasons.LOCALIZER, "Image Type (0008,0008) says " + "\\".join(sorted(scouts))
+    why = _derived(one, is_ct)
+    return (reasons.DERIVED, why) if why else None
+
+
+def _derived(one: Slice, is_ct: bool) -> str:
+    """Why a picture was computed rather than scanned; empty where it was not."""
+    kinds = one.identity.image_type
+    if not is_ct:
+        return "a secondary capture (SOP class)"
+    if one.encoding.samples != 1:
+        return f"{one.encoding.samples} samples a pixel: a color picture, no CT values"
+    if computed := COMPUTED.intersection(kinds):
+        return "Image Type (0008,0008) says " + "\\".join(sorted(computed))
+    # Lossy recompression makes an axial slice DERIVED by the rules (PS3.3 section C.7.6.1.1.2) and keeps it a slice.
+    if kinds[:2] == ("DERIVED", "SECONDARY") and "AXIAL" not in kinds:
+        return "Image Type (0008,0008) says DERIVED\\SECONDARY"
+    return ""
+
+
+def _placed(one: Slice, values: Values) -> Slice:
+    position = values.numbers(T["position"], "Image Position (0020,0032)")
+    orientation = values.numbers(T["orientation"], "Image Orientation (0020,0037)")
+    spacing = values.numbers(T["pixel_spacing"], "Pixel Spacing (0028,0030)")
+    return changed(
+        one,
+        position=_triple(position),
+        orientation=orientation if orientation and len(orientation) == 6 else None,
+        pixel_spacing=(spacing[0], spacing[1]) if spacing and len(spacing) == 2 else None,
+        slope=values.number(T["slope"], "Rescale Slope (0028,1053)"),
+        intercept=values.number(T["intercept"], "Rescale Intercept (0028,1052)"),
+        rescale_type=values.text(T["rescale_type"]).upper(),
+        instance_number=values.integer(T["instance_number"]),
+        acquired=values.integer(T["acquired"]),
+        tilt_degrees=_lenient(values, T["tilt"]),
+        thickness_mm=_lenient(values, T["spacing_between"]) or _lenient(values, T["thickness"]),
+        is_lossy=values.text(T["lossy"]) == "01",
+    )
+
+
+def _missing(one: Slice) -> tuple[str, str] | None:
+    how = one.encoding
+    if one.pixel_offset < 0:
+        return reasons.MISSING_TAG, "Pixel Data (7FE0,0010) is absent"
+    absent = {
+        "Rows (0028,0010)": how.rows,
+        "Columns (0028,0011)": how.columns,
+        "Bits Allocated (0028,0100)": how.bits_allocated,
+        "Image Position (0020,0032)": one.position,
+        "Image Orientation (0020,0037)": one.orientation,
+        "Pixel Spacing (0028,0030)": one.pixel_spacing,
+        "Rescale Intercept (0028,1052)": one.intercept is not None,
+        "Rescale Slope (0028,1053)": one.slope is not None,
+        "Series Instance UID (0020,000E)": one.identity.series_uid,
+    }
+    names = [name for name, value in absent.items() if not value]
+    return (reasons.MISSING_TAG, f"{', '.join(names)} absent, empty or zero") if names else None
+
+
+def _unreadable(one: Slice, file_bytes: int, limits: IntakeConfig) -> tuple[str, str] | None:
+    how = one.encoding
+    assert one.pixel_spacing is not None
+    if min(one.pixel_spacing) <= 0 or max(one.pixel_spacing) > 100:
+        return reasons.CORRUPT, f"Pixel Spacing (0028,0030) of {one.pixel_spacing[0]:g} x {one.pixel_spacing[1]:g} mm"
+    if one.slope == 0:
+        return reasons.IMPLAUSIBLE_HU, "Rescale Slope (0028,1053) is 0"
+    if how.transfer_syntax not in SUPPORTED:
+        return reasons.UNDECODABLE, f"transfer syntax {how.transfer_syntax[:64] or 'absent'} is not supported"
+    if max(how.rows, how.columns) > limits.largest_rows:
+        return reasons.TOO_LARGE, f"{how.rows} x {how.columns} pixels, at most {limits.largest_rows} a side are read"
+    if how.bits_allocated not in (8, 16, 32) or not 1 <= how.bits_stored <= how.high_bit + 1 <= how.bits_allocated:
+        return reasons.CORRUPT, f"{how.bits_stored} bits stored up to bit {how.high_bit} of {how.bits_allocated}"
+    return _truncated(one, file_bytes)
+
+
+def _truncated(one: Slice, file_bytes: int) -> tuple[str, str] | None:
+    how = one.encoding
+    if how.frames < 1:
+        return reasons.CORRUPT, "Number of Frames (0028,0008) is not positive"
+    if one.pixel_length == UNDEFINED:
+        return None
+    if SUPPORTED[how.transfer_syntax]:
+        return reasons.UNDECODABLE, f"transfer syntax {how.transfer_syntax} is compressed, the pixel data is not"
+    needed = how.frame_bytes * how.frames
+    there = one.pixel_length if file_bytes < 0 else min(one.pixel_length, file_bytes - one.pixel_offset)
+    if there < needed:
+        return reasons.UNDECODABLE, f"pixel data is truncated: {there:,} of {needed:,} bytes"
+    return None
+
+
+def _with_problem(one: Slice, reason: str, detail: str) -> Slice:
+    return changed(one, problem=(reason, detail))
+
+
+def _triple(numbers: tuple[float, ...] | None) -> Triple | None:
+    return (numbers[0], numbers[1], numbers[2]) if numbers and len(numbers) == 3 else None
+
+
+def _lenient(values: Values, tag: int) -> float | None:
+    """A number that only informs."""
+    try:
+        return values.number(tag, "")
+    except BadValueError:
+        return None
+
+
+def _in_sign(word: int | None, is_signed: bool, allocated: int) -> int | None:
+    """Pixel Padding Value is often written unsigned in a signed image (63536 for -2000): take the bits, not the number."""
+    if word is None or not is_signed:
+        return word
+    bits = min(allocated, 16)
+    word &= (1 << bits) - 1
+    return word - (1 << bits) if word >> (bits - 1) else word

@@ -1,0 +1,139 @@
+"""From a slice's place in a file to its stored values."""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lungnet.config.intake import IntakeConfig
+from lungnet.dicom.archives import TooMuchError, read_members
+from lungnet.dicom.codecs import SUPPORTED, UndecodableError, decode
+from lungnet.dicom.elements import DEFLATED, PREAMBLE, UNDEFINED
+from lungnet.dicom.slices import Encoding, Slice
+from lungnet.dicom.sources import read_range
+from lungnet.dicom.values import native_values, stored_values
+
+
+def decoded(slices: Sequence[Slice], limits: IntakeConfig) -> Iterator[tuple[int, NDArray[np.generic], bool]]:
+    """Decode the slices of a series, each file read once, in whatever order is quickest.
+
+    Yields:
+        The slice's index in `slices`, its stored values (rows, columns), whether its codestream contradicts the header's sign.
+
+    Raises:
+        UndecodableError: says which slice and why.
+    """
+    plain = [i for i, s in enumerate(slices) if not s.location.members]
+    file = _File()
+    for i in plain:
+        yield (i, *_frame(slices[i], file.open(slices[i])))
+    packed: dict[Path, list[int]] = {}
+    for i, one in enumerate(slices):
+        if one.location.members:
+            packed.setdefault(one.location.path, []).append(i)
+    for members in packed.values():
+        yield from _from_archive(slices, members, limits)
+
+
+def _from_archive(slices: Sequence[Slice], indices: list[int], limits: IntakeConfig) -> Iterator[tuple[int, NDArray[np.generic], bool]]:
+    by_location: dict[object, list[int]] = {}
+    for i in indices:
+        by_location.setdefault(slices[i].location, []).append(i)
+    try:
+        for location, data in read_members([slices[frames[0]].location for frames in by_location.values()], limits):
+            for i in by_location.pop(location):
+                yield (i, *_frame(slices[i], _File(data).open(slices[i])))
+    except TooMuchError as bound:
+        raise UndecodableError(str(bound)) from bound
+    if by_location:
+        raise UndecodableError("the archive changed while it was read")
+
+
+class _File:
+    """The pixel data of one file at a time: its bytes, and for encapsulated data its frames."""
+
+    def __init__(self, data: bytes | None = None) -> None:
+        self.data = data
+        self.slice: Slice | None = None
+        self._key: object = None
+        self._frames: list[bytes] = []
+        self._inflated = b""
+
+    def open(self, one: Slice) -> "_File":
+        """Turn to the file of a slice."""
+        key = one.location
+        if key != self._key:
+            self._key, self._frames, self._inflated = key, [], b""
+        self.slice = one
+        return self
+
+    def bytes_at(self, offset: int, length: int) -> bytes:
+        """A range of the file, of the inflated data set where deflated."""
+        assert self.slice is not None
+        if self.slice.encoding.transfer_syntax == DEFLATED:
+            if not self._inflated:
+                self._inflated = _inflated(self._range(0, 1 << 31), self.slice.pixel_offset + one_file_bytes(self.slice.encoding))
+            return self._inflated[offset : offset + length]
+        return self._range(offset, length)
+
+    def _range(self, offset: int, length: int) -> bytes:
+        assert self.slice is not None
+        if self.data is not None:
+            return self.data[offset : offset + length]
+        try:
+            return read_range(self.slice.location.path, offset, length)
+        except OSError as error:
+            raise UndecodableError(f"the file cannot be read any more ({error.strerror})") from error
+
+    def frame(self, index: int) -> bytes:
+        """One encapsulated frame; its fragments joined."""
+        assert self.slice is not None
+        if not self._frames:
+            how = self.slice.encoding
+            self._frames = _frames(self.bytes_at(self.slice.pixel_offset, 1 << 31), how)
+        return self._frames[index]
+
+
+def one_file_bytes(how: Encoding) -> int:
+    """Bytes of all uncompressed frames of a file."""
+    return how.frame_bytes * max(how.frames, 1)
+
+
+def _inflated(data: bytes, most: int) -> bytes:
+    from lungnet.dicom.elements import data_set_offset
+
+    start = data_set_offset(data) if data[128:PREAMBLE] == b"DICM" else 0
+    try:
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[start:], most + 1)
+    except zlib.error as error:
+        raise UndecodableError("the deflated data set is broken") from error
+
+
+def _frames(data: bytes, how: Encoding) -> list[bytes]:
+    """Split encapsulated Pixel Data into frames (PS3.5 annex A.4)."""
+    from pydicom.encaps import generate_frames
+
+    try:
+        return list(generate_frames(data, number_of_frames=max(how.frames, 1)))
+    except Exception as error:
+        raise UndecodableError(f"the fragments of the pixel data are broken ({type(error).__name__})") from error
+
+
+def _frame(one: Slice, file: _File) -> tuple[NDArray[np.generic], bool]:
+    how = one.encoding
+    contradicts = False
+    if SUPPORTED[how.transfer_syntax]:
+        assert one.pixel_length == UNDEFINED
+        frame = file.frame(one.frame)
+        words, contradicts = decode(frame, how)
+    else:
+        needed = how.frame_bytes
+        data = file.bytes_at(one.pixel_offset + one.frame * needed, needed)
+        if len(data) < needed:
+            raise UndecodableError(f"pixel data is truncated: {len(data):,} of {needed:,} bytes")
+        words = native_values(data, how)
+    if contradicts:
+        return words, True
+    return stored_values(words, how), False

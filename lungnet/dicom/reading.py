@@ -1,0 +1,111 @@
+"""From a found series to a `Volume`: each pixel is read once and lands at its final place."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lungnet.dicom import reasons
+from lungnet.dicom.codecs import LOSSY, UndecodableError
+from lungnet.dicom.formats import read_volume
+from lungnet.dicom.found import Found
+from lungnet.dicom.geometry import Grid, as_stack
+from lungnet.dicom.pixels import decoded
+from lungnet.dicom.plausibility import check_order, check_values, deep_part, refuse_deep
+from lungnet.dicom.repair import put_shifted, resample_planes
+from lungnet.dicom.slices import Slice
+from lungnet.dicom.values import mark_padding, to_hu
+from lungnet.errors import SeriesRefused
+from lungnet.volume import Volume, Warned, spacing_of
+
+
+def read_series(found: Found) -> Volume:
+    """Read a series as exact HU on an orthogonal grid, (z, y, x) LPS.
+
+    Args:
+        found: a series from `find_series`, usable as far as its headers show.
+
+    Returns:
+        The volume, with all warnings of headers and pixels.
+
+    Raises:
+        SeriesRefused: the headers refuse it already, or its pixels do.
+    """
+    if found.refusal is not None:
+        raise SeriesRefused(*found.refusal)
+    if found.kind != "dicom":
+        return read_volume(found)
+    assert found.grid is not None
+    warnings = list(found.warnings)
+    hu = _read_slices(found, found.grid, warnings)
+    grid, who = found.grid, found.slices[0].identity
+    warnings += check_values(hu, spacing_of(grid.affine), who.body_part)
+    warnings += check_order(as_stack(hu, grid.axes, grid.flips))
+    return Volume(hu, found.grid.affine, found.patient_id, found.series_uid, tuple(warnings))
+
+
+class Seen(NamedTuple):
+    """What the values of one slice showed."""
+
+    is_rounded: bool
+    is_clipped: bool
+    is_padding_ambiguous: bool
+    deep_part: float
+    is_sign_doubted: bool = False
+
+
+def _read_slices(found: Found, grid: Grid, warnings: list[Warned]) -> NDArray[np.int16]:
+    """Fill the volume; uneven slices go to a stack of their own first."""
+    hu = np.empty(grid.shape, np.int16)
+    final = as_stack(hu, grid.axes, grid.flips)
+    stack = final if grid.planes is None else np.empty((max(grid.places) + 1, *grid.canvas), np.int16)
+    seen: list[Seen] = []
+    filled = np.zeros(len(stack), bool)
+    copies = 0
+    try:
+        for index, stored, contradicts in decoded(found.slices, found.limits):
+            place = grid.places[index]
+            target = np.empty_like(stack[place]) if filled[place] else stack[place]
+            shift = None if grid.shifts is None else grid.shifts[index]
+            seen.append(_place(stored, found.slices[index], target, shift)._replace(is_sign_doubted=contradicts))
+            if filled[place] and not np.array_equal(target, stack[place]):
+                raise SeriesRefused(reasons.DUPLICATE_POSITION, f"two different slices lie at position {place + 1} of {len(stack)}")
+            copies += bool(filled[place])
+            filled[place] = True
+    except UndecodableError as broken:
+        raise SeriesRefused(reasons.UNDECODABLE, str(broken)) from broken
+    refuse_deep([s.deep_part for s in seen])
+    if copies:
+        warnings.append(Warned("duplicate-dropped", f"{copies} exact {'copy' if copies == 1 else 'copies'} of slices dropped"))
+    warnings += _remarks(seen, found)
+    if grid.planes is not None:
+        resample_planes(stack, grid.planes, final)
+    return hu
+
+
+def _place(stored: NDArray[np.generic], one: Slice, target: NDArray[np.int16], shift: tuple[float, float] | None) -> Seen:
+    """Write the HU of one slice where it belongs."""
+    assert one.slope is not None
+    assert one.intercept is not None
+    plane = target if shift is None else np.empty(stored.shape, np.int16)
+    rounded, clipped = to_hu(stored, one.slope, one.intercept, plane)
+    ambiguous = mark_padding(stored, one.encoding, (one.slope, one.intercept), plane)
+    if shift is not None:
+        put_shifted(plane, shift, target)
+    return Seen(rounded, clipped, ambiguous, deep_part(stored, one.slope, one.intercept))
+
+
+def _remarks(seen: list[Seen], found: Found) -> list[Warned]:
+    said = []
+    if any(s.is_rounded for s in seen):
+        said.append(Warned("rounded", "values were not whole HU and were rounded to the nearest"))
+    if any(s.is_clipped for s in seen):
+        said.append(Warned("clipped", "values above 32,767 HU were clipped"))
+    if any(s.is_padding_ambiguous for s in seen):
+        said.append(Warned("padding", "the padding value is a tissue's too and was believed only where it touches the edge of a slice"))
+    if any(s.is_sign_doubted for s in seen):
+        said.append(Warned("sign", "the codestream is signed, the header is not; the codestream was believed"))
+    syntaxes = {s.encoding.transfer_syntax for s in found.slices}
+    if syntaxes & LOSSY and not any(w.code == "lossy" for w in found.warnings):
+        said.append(Warned("lossy", "the transfer syntax is a lossy one"))
+    return said

@@ -1,0 +1,176 @@
+"""One slice as its header describes it: where its bytes lie, how they are stored, where the slice lies in the patient."""
+
+import math
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lungnet.dicom.elements import Elements
+
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A file, or a member of an archive (its index at each level of nesting)."""
+
+    path: Path
+    members: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who and what a file belongs to; identical for the slices of a series, so stored once."""
+
+    patient_id: str
+    study_uid: str
+    series_uid: str
+    frame_uid: str
+    modality: str
+    sop_class: str
+    image_type: tuple[str, ...]
+    manufacturer: str
+    kernel: str
+    body_part: str
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How the pixels are stored (DICOM PS3.3 section C.7.6.3); identical for most slices of a series.
+
+    Attributes:
+        padding: raw value of Pixel Padding Value (0028,0120), already in the sign of the pixels; `padding_limit` likewise.
+    """
+
+    transfer_syntax: str
+    order: str
+    rows: int
+    columns: int
+    samples: int
+    bits_allocated: int
+    bits_stored: int
+    high_bit: int
+    is_signed: bool
+    frames: int
+    padding: int | None
+    padding_limit: int | None
+
+    @property
+    def frame_bytes(self) -> int:
+        """Of one uncompressed frame."""
+        return (self.rows * self.columns * self.samples * self.bits_allocated + 7) // 8
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One slice of a series.
+
+    Attributes:
+        frame: index within the file.
+        pixel_offset: of Pixel Data's value, -1 where there is none; `pixel_length` its length.
+        position: Image Position (Patient), (x, y, z) of the first pixel's centre, millimetres.
+        orientation: Image Orientation (Patient): direction along a row, then along a column.
+        pixel_spacing: between rows, then between columns, millimetres.
+        problem: (reason, detail) that only this file shows.
+        notes: codes of warnings that only this file shows.
+    """
+
+    location: Location
+    identity: Identity
+    encoding: Encoding
+    sop_uid: str = ""
+    frame: int = 0
+    pixel_offset: int = -1
+    pixel_length: int = 0
+    position: Triple | None = None
+    orientation: tuple[float, ...] | None = None
+    pixel_spacing: tuple[float, float] | None = None
+    slope: float | None = None
+    intercept: float | None = None
+    rescale_type: str = ""
+    instance_number: int | None = None
+    acquired: int | None = None
+    tilt_degrees: float | None = None
+    thickness_mm: float | None = None
+    is_lossy: bool = False
+    problem: tuple[str, str] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def changed(one: Slice, **changes: Any) -> Slice:
+    """A slice with some fields replaced (`dataclasses.replace` takes four times as long, and this is the scan's inner loop)."""
+    fields = {name: getattr(one, name) for name in Slice.__slots__}
+    fields.update(changes)
+    return Slice(**fields)
+
+
+class BadValueError(Exception):
+    """A value that cannot be what its tag says; names the tag."""
+
+
+class Values:
+    """Typed access to raw element values; every answer is checked, none quotes text that might identify someone."""
+
+    def __init__(self, raw: Mapping[int, bytes], order: str) -> None:
+        self.raw = raw
+        self.order = order
+
+    @classmethod
+    def of(cls, elements: Elements) -> "Values":
+        """Access to a header."""
+        return cls(elements.values, elements.order)
+
+    def text(self, tag: int) -> str:
+        """One text, without padding and control characters; empty where absent."""
+        return clean(self.raw.get(tag, b""))
+
+    def texts(self, tag: int) -> tuple[str, ...]:
+        """A multi-valued text."""
+        raw = self.raw.get(tag, b"")
+        return tuple(clean(part) for part in raw.split(b"\\")) if raw.strip(b" \0") else ()
+
+    def word(self, tag: int) -> int | None:
+        """An unsigned 16-bit number (US)."""
+        raw = self.raw.get(tag, b"")
+        return None if len(raw) < 2 else int(struct.unpack_from(f"{self.order}H", raw)[0])
+
+    def number(self, tag: int, name: str) -> float | None:
+        """A finite decimal string (DS); None where absent or empty."""
+        numbers = self.numbers(tag, name)
+        return numbers[0] if numbers else None
+
+    def numbers(self, tag: int, name: str) -> tuple[float, ...] | None:
+        """Finite decimal strings (DS); None where absent or empty.
+
+        Raises:
+            BadValueError: a part is no finite number.
+        """
+        raw = self.raw.get(tag, b"").strip(b" \0")
+        if not raw:
+            return None
+        try:
+            numbers = tuple([float(part) for part in raw.rstrip(b"\\").split(b"\\")])
+        except ValueError:
+            raise BadValueError(f"{name} is not a number") from None
+        if not all(map(math.isfinite, numbers)) or b"_" in raw:
+            raise BadValueError(f"{name} is not a finite number")
+        return numbers
+
+    def integer(self, tag: int) -> int | None:
+        """An integer string (IS) that only informs: None where absent or broken."""
+        try:
+            return int(self.raw.get(tag, b"").strip(b" \0"))
+        except ValueError:
+            return None
+
+
+def clean(raw: bytes) -> str:
+    """Printable text of at most 64 characters, the bound of the value representations used here (PS3.5 section 6.2)."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        text = raw.decode("latin-1")
+    text = text.strip(" \0\t\r\n")
+    return (text if text.isprintable() else "".join(c for c in text if c.isprintable()))[:64]

@@ -1,0 +1,114 @@
+"""What a model must beat: saying the prevalence to everyone, and looking at the largest diameter alone."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lungnet.evaluation.calibration import fit_calibration
+from lungnet.evaluation.curves import Curve, roc_curve
+from lungnet.evaluation.intervals import Floats, Interval, Ints, proportion, roc_auc, roc_auc_gain
+from lungnet.evaluation.thresholds import most_accurate, references
+
+EPSILON = float(np.finfo(np.float64).eps)
+"""scikit-learn's clipping of probabilities before the logarithm."""
+
+
+def log_losses(labels: Ints, probabilities: Floats) -> Floats:
+    """Minus the logarithm of the probability given to what came true, by row; clipped as scikit-learn does."""
+    of_truth = np.where(labels == 1, probabilities, 1 - probabilities)
+    return np.asarray(-np.log(np.clip(of_truth, EPSILON, 1 - EPSILON)))
+
+
+def brier_scores(labels: Ints, probabilities: Floats) -> Floats:
+    """Squared distance of the probability from what came true, by row (Brier 1950)."""
+    return np.asarray((probabilities - labels) ** 2, np.float64)
+
+
+@dataclass(frozen=True)
+class Prior:
+    """The same probability for everyone; `source` says whose prevalence it is: `train`, or `own` of the scored rows."""
+
+    probability: float
+    source: str
+    log_loss: float
+    brier: float
+    accuracy: float
+    roc_auc: float = 0.5
+
+    def as_json(self) -> dict[str, Any]:
+        """One key per attribute."""
+        return dict(vars(self))
+
+
+def prior(labels: Ints, train_prevalence: float | None) -> Prior:
+    """Score the constant prevalence; of the training rows where known, else of these rows, which is the best a constant can do."""
+    probability = float(labels.mean()) if train_prevalence is None else train_prevalence
+    constant = np.full(labels.shape, probability)
+    return Prior(
+        probability,
+        "own" if train_prevalence is None else "train",
+        float(log_losses(labels, constant).mean()),
+        float(brier_scores(labels, constant).mean()),
+        float(np.mean(labels == (probability >= 0.5))),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class LargestDiameter:
+    """Diameter alone: as a ranking, with a threshold, and as a logistic curve, both learned from other patients.
+
+    `roc_auc_gain` is the model's AUC less the diameter's, paired.
+    """
+
+    roc_auc: Interval
+    roc_auc_gain: Interval
+    accuracy: Interval
+    log_loss: float
+    brier: float
+    threshold_mm: float
+    curve: Curve
+
+    def as_json(self) -> dict[str, Any]:
+        """Keys as the attributes, without the curve."""
+        intervals = {name: getattr(self, name).as_json() for name in ("roc_auc", "roc_auc_gain", "accuracy")}
+        return intervals | {"log_loss": self.log_loss, "brier": self.brier, "threshold_mm": self.threshold_mm}
+
+
+def largest_diameter(table: pd.DataFrame, rows: pd.DataFrame, patients: Ints, rng: np.random.Generator) -> LargestDiameter | None:
+    """Score `diameter_mm` of `rows`; None where no row has one. A row without a diameter counts as 0 mm: nothing was found.
+
+    Args:
+        table: all predictions; training and validation rows, if there, are what threshold and curve are learned from.
+        rows: those that are scored.
+        patients: 0..P-1 for each of `rows`.
+        rng: draws groups of patients to learn from where there are neither such rows nor folds.
+    """
+    if rows["diameter_mm"].isna().all():
+        return None
+    labels, diameters = rows["label"].to_numpy(), rows["diameter_mm"].fillna(0.0).to_numpy()
+    probability = pd.Series(np.nan, rows.index)
+    called = pd.Series(False, rows.index)
+    thresholds = []
+    for part, reference in references(table, rows, rng):
+        known, seen = part["diameter_mm"].fillna(0.0).to_numpy(), reference["diameter_mm"].fillna(0.0).to_numpy()
+        truth = reference["label"].to_numpy()
+        threshold = most_accurate(truth, seen)
+        centre, spread = seen.mean(), seen.std() or 1.0
+        fitted = fit_calibration(truth, (seen - centre) / spread, "platt")
+        thresholds.append(threshold)
+        called[part.index] = known >= threshold
+        probability[part.index] = fitted.apply((known - centre) / spread)
+    accuracy = proportion(called.to_numpy() == (labels == 1), patients)
+    assert accuracy is not None
+    p = np.asarray(probability, np.float64)
+    return LargestDiameter(
+        roc_auc(labels, diameters, patients),
+        roc_auc_gain(labels, rows["probability"].to_numpy(), diameters, patients),
+        accuracy,
+        float(log_losses(labels, p).mean()),
+        float(brier_scores(labels, p).mean()),
+        float(np.median(thresholds)),
+        roc_curve(labels, diameters),
+    )

@@ -1,0 +1,258 @@
+"""A predictions table comes in; every figure with its 95 % interval over patients, the baselines and a verdict go out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lungnet import seeds
+from lungnet.evaluation import bootstrap
+from lungnet.evaluation.baselines import LargestDiameter, Prior, brier_scores, largest_diameter, log_losses, prior
+from lungnet.evaluation.curves import (
+    Curve,
+    OperatingPoint,
+    ReliabilityBin,
+    average_precision,
+    bins_of,
+    expected_calibration_error,
+    highest_tpr,
+    operating_points,
+    precision_recall_curve,
+    ranking,
+    reliability,
+    roc_curve,
+    specificity_at,
+)
+from lungnet.evaluation.intervals import Floats, Interval, Ints, proportion, roc_auc
+from lungnet.evaluation.predictions import TRAIN, check_predictions, scored_rows
+from lungnet.evaluation.thresholds import Threshold, choose_threshold
+
+METHODS = {
+    "level": "95 %, over patients",
+    "roc_auc": "DeLong on the logit scale; several rows of a patient as Obuchowski",
+    "proportions": "Wilson, with the design effect of patients with several rows",
+    "others": "bias-corrected bootstrap of patients, not stratified",
+    "ece": "equal-mass bins, at most 10",
+}
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """How a table is scored.
+
+    Attributes:
+        split: which rows; None: `test`, else out-of-fold, else all.
+        threshold: called positive at or above it, 0..1; None: chosen on validation rows or the other folds, else 0.5.
+        train_prevalence: share of positives among the training rows, for the constant prior; None: training rows of the
+            table where there are any, else the scored rows' own.
+        replicates: bootstrap cohorts, at least 100.
+        seed: of the bootstrap.
+        synthetic: the patients are made up; also true where the table's column `synthetic` says so.
+    """
+
+    split: str | None = None
+    threshold: float | None = None
+    train_prevalence: float | None = None
+    replicates: int = 2000
+    seed: int = 0
+    synthetic: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot be."""
+        for name, value in (("threshold", self.threshold), ("train_prevalence", self.train_prevalence)):
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"{name} {value}; expected 0..1")
+        if self.replicates < 100:
+            raise ValueError(f"replicates {self.replicates}; expected at least 100")
+
+
+@dataclass(frozen=True, eq=False)
+class Metrics:
+    """What a table of predictions is worth.
+
+    Attributes:
+        split: which rows were scored.
+        rows: the scored rows, with a further bool column `called` (at or above the threshold).
+        patients: number of patients among them.
+        figures: name -> figure with interval, or None where it is undefined (no row was called positive: no `ppv`).
+        threshold: where a probability becomes a yes.
+        prior: the constant prevalence.
+        largest_diameter: the diameter alone, or None where no diameters are known.
+        roc: ROC curve on a grid with its bootstrap band; `roc_points` the exact one.
+        notes: what a reader should know about the table (a patient in two splits, say).
+    """
+
+    split: str
+    rows: pd.DataFrame
+    patients: int
+    figures: Mapping[str, Interval | None]
+    threshold: Threshold
+    prior: Prior
+    largest_diameter: LargestDiameter | None
+    roc: Curve
+    roc_points: Curve
+    precision_recall: Curve
+    reliability: tuple[ReliabilityBin, ...]
+    operating_points: tuple[OperatingPoint, ...]
+    synthetic: bool
+    options: EvaluationOptions
+    notes: tuple[str, ...] = ()
+
+    @property
+    def n(self) -> int:
+        """Number of scored rows."""
+        return len(self.rows)
+
+    @property
+    def positives(self) -> int:
+        """Number of scored rows with label 1."""
+        return int(self.rows["label"].sum())
+
+    @property
+    def verdict(self) -> str:
+        """`skill` where the AUC's lower bound is above 0.5 and the log loss below the constant prior's; else `no skill`."""
+        skill = self.figure("roc_auc").low > 0.5 and self.figure("log_loss").value < self.prior.log_loss
+        return "skill" if skill else "no skill"
+
+    def figure(self, name: str) -> Interval:
+        """One figure that is never undefined (`roc_auc`, `log_loss`, `brier`, `pr_auc`, `ece`, `accuracy`, ...)."""
+        found = self.figures[name]
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def as_json(self) -> dict[str, Any]:
+        """The document `metrics.json`; keys as in the contract, undefined figures null."""
+        return {
+            "n": self.n,
+            "positives": self.positives,
+            "patients": self.patients,
+            "split": self.split,
+            "verdict": self.verdict,
+            **{name: None if figure is None else figure.as_json() for name, figure in self.figures.items()},
+            "threshold": self.threshold.as_json(),
+            "baselines": {
+                "prior": self.prior.as_json(),
+                "largest_diameter": None if self.largest_diameter is None else self.largest_diameter.as_json(),
+            },
+            "reliability": [{**vars(one), "observed": one.observed.as_json()} for one in self.reliability],
+            "intervals": {**METHODS, "replicates": self.options.replicates, "seed": self.options.seed},
+            "notes": list(self.notes),
+            "synthetic": self.synthetic,
+        }
+
+
+def evaluate_table(table: pd.DataFrame, options: EvaluationOptions | None = None) -> Metrics:
+    """Score predictions; a pure function of its arguments.
+
+    Args:
+        table: columns as `read_predictions` describes them; checked here again.
+        options: how.
+
+    Raises:
+        PredictionsError: a table that cannot be scored, naming row and column.
+    """
+    options = options or EvaluationOptions()
+    table = check_predictions(table)
+    rows, split = scored_rows(table, options.split)
+    patients = pd.factorize(rows["patient_id"])[0].astype(np.int64)
+    threshold = Threshold(options.threshold, "given") if options.threshold is not None else choose_threshold(table, rows)
+    rows = rows.assign(called=threshold.decide(rows))
+    labels, probabilities = rows["label"].to_numpy(), rows["probability"].to_numpy()
+    constant = prior(labels, _train_prevalence(table, options))
+    bins = reliability(labels, probabilities, patients)
+    draws = bootstrap.resample(
+        _sample(labels, probabilities, patients, constant), options.replicates, seeds.stream(options.seed, "bootstrap")
+    )
+    figures = _ranking_figures(labels, probabilities, patients, draws)
+    figures |= _probability_figures(labels, probabilities, constant, draws)
+    figures["ece"] = bootstrap.interval(expected_calibration_error(bins), draws.ece)
+    figures |= _decision_figures(labels == 1, rows["called"].to_numpy(bool), patients)
+    counts = ranking(probabilities).counts(labels.astype(np.float64))
+    return Metrics(
+        split=split,
+        rows=rows,
+        patients=int(patients.max()) + 1,
+        figures=figures,
+        threshold=threshold,
+        prior=constant,
+        largest_diameter=largest_diameter(table, rows, patients, seeds.stream(options.seed, "groups")),
+        roc=Curve(bootstrap.FPR_GRID, highest_tpr(*counts, bootstrap.FPR_GRID), *bootstrap.band(draws.tpr)),
+        roc_points=roc_curve(labels, probabilities),
+        precision_recall=precision_recall_curve(labels, probabilities),
+        reliability=bins,
+        operating_points=operating_points(labels, probabilities),
+        synthetic=bool(options.synthetic or rows["synthetic"].any()),
+        options=options,
+        notes=_notes(table, rows),
+    )
+
+
+def _sample(labels: Ints, probabilities: Floats, patients: Ints, constant: Prior) -> bootstrap.Sample:
+    flat = np.full(labels.shape, constant.probability)
+    columns = [log_losses(labels, probabilities), brier_scores(labels, probabilities), log_losses(labels, flat), brier_scores(labels, flat)]
+    bins = bins_of(probabilities)
+    gaps = (bins[:, None] == np.arange(bins.max() + 1)) * (labels - probabilities)[:, None]
+    return bootstrap.Sample(labels.astype(np.float64), patients, ranking(probabilities), np.column_stack(columns), gaps)
+
+
+def _ranking_figures(labels: Ints, probabilities: Floats, patients: Ints, draws: bootstrap.Replicates) -> dict[str, Interval | None]:
+    hits, rows = ranking(probabilities).counts(labels.astype(np.float64))
+    sensitivity = float(highest_tpr(hits, rows, np.array([1 - bootstrap.RATE]))[0])
+    specificity = specificity_at(bootstrap.RATE, hits, rows)
+    return {
+        "roc_auc": roc_auc(labels, probabilities, patients),
+        "pr_auc": bootstrap.interval(average_precision(hits, rows), draws.pr_auc),
+        "sensitivity_at_specificity_90": bootstrap.interval(sensitivity, draws.sensitivity),
+        "specificity_at_sensitivity_90": bootstrap.interval(specificity, draws.specificity),
+    }
+
+
+def _probability_figures(labels: Ints, probabilities: Floats, constant: Prior, draws: bootstrap.Replicates) -> dict[str, Interval | None]:
+    loss, brier = float(log_losses(labels, probabilities).mean()), float(brier_scores(labels, probabilities).mean())
+    of_loss, of_brier, of_prior_loss, of_prior_brier = draws.means.T
+    figures: dict[str, Interval | None] = {
+        "log_loss": bootstrap.interval(loss, of_loss),
+        "brier": bootstrap.interval(brier, of_brier),
+        "log_loss_gain": bootstrap.interval(constant.log_loss - loss, of_prior_loss - of_loss),
+        "brier_skill": None,
+    }
+    if constant.brier > 0 and (of_prior_brier > 0).all():
+        figures["brier_skill"] = bootstrap.interval(1 - brier / constant.brier, 1 - of_brier / of_prior_brier)
+    return figures
+
+
+def _decision_figures(truth: NDArray[np.bool_], called: NDArray[np.bool_], patients: Ints) -> dict[str, Interval | None]:
+    return {
+        "accuracy": proportion(called == truth, patients),
+        "sensitivity": proportion(called[truth], patients[truth]),
+        "specificity": proportion(~called[~truth], patients[~truth]),
+        "ppv": proportion(truth[called], patients[called]),
+        "npv": proportion(~truth[~called], patients[~called]),
+        "prevalence": proportion(truth, patients),
+    }
+
+
+def _train_prevalence(table: pd.DataFrame, options: EvaluationOptions) -> float | None:
+    if options.train_prevalence is not None:
+        return options.train_prevalence
+    train = table[table["split"] == TRAIN]
+    return float(train["label"].mean()) if len(train) else None
+
+
+def _notes(table: pd.DataFrame, rows: pd.DataFrame) -> tuple[str, ...]:
+    notes = []
+    learned = set(table.loc[(table["split"] == TRAIN) & (table["fold"] < 0), "patient_id"])
+    both = sorted(learned & set(rows["patient_id"]))
+    if both:
+        notes.append(f"{len(both)} scored patients are also in split train: the figures flatter the model")
+    if (rows["fold"] >= 0).any():
+        split = rows.groupby("patient_id")["fold"].nunique()
+        if (split > 1).any():
+            notes.append(f"{int((split > 1).sum())} patients have rows in several folds: a model may have seen them")
+    if rows["label"].sum() < 10 or len(rows) - rows["label"].sum() < 10:
+        notes.append("fewer than 10 rows of a class: intervals of so few are rough")
+    return tuple(notes)

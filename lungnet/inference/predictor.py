@@ -1,0 +1,125 @@
+"""A bundle made ready to answer: one new series in, a calibrated probability with its candidates out."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+
+from lungnet import __version__
+from lungnet.datasets.scans import FreshScan, inputs_of
+from lungnet.dicom import Found, read_series
+from lungnet.errors import BundleError, SeriesRefused, UsageError
+from lungnet.evaluation.calibration import Calibration
+from lungnet.models.bundle import Bundle, open_bundle
+from lungnet.preprocessing import prepare
+from lungnet.volume import Triple, Volume, Warned
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A candidate that the network looked at.
+
+    Attributes:
+        centre_mm: (x, y, z) in LPS millimetres.
+        radius_mm: estimated radius.
+        weight: its share in the answer, 0..1.
+    """
+
+    centre_mm: Triple
+    radius_mm: float
+    weight: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for one series; field names are the keys of `predict --json`.
+
+    Attributes:
+        status: "usable" or "refused"; `reason` then holds the code.
+        probability: calibrated probability of the positive label, 0..1; None where refused.
+        interval: None: this version gives none.
+        abstained: whether no answer is given though the series is usable.
+    """
+
+    path: str
+    patient_id: str
+    series_uid: str
+    status: str
+    reason: str | None
+    detail: str
+    probability: float | None
+    interval: tuple[float, float] | None
+    abstained: bool
+    candidates: tuple[Seen, ...]
+    warnings: tuple[Warned, ...]
+    preparation_hash: str
+    model_hash: str
+    lungnet_version: str
+
+
+class Predictor:
+    """Answers for series with one bundle, whose exported network it holds compiled.
+
+    Raises:
+        BundleError: the bundle fails its checks, or its scans were prepared by other rules than this version's.
+        UsageError: the bundle's network judges single nodules and cannot judge a series.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.bundle: Bundle = open_bundle(path)
+        self.shown = self.bundle.experiment.input
+        if self.shown.kind == "nodule":
+            raise UsageError(
+                f"{path}: this network judges crops around known nodules, not series; expected a bundle of a bag or volume run"
+            )
+        spec = self.bundle.experiment.preparation
+        if self.bundle.preparation_hash != spec.preparation_hash():
+            raise BundleError(
+                f"{path}: trained on scans of preparation {self.bundle.preparation_hash}, this lungnet prepares {spec.preparation_hash()}; "
+                "use the version that trained it, or train again"
+            )
+        try:
+            self.calibration = Calibration.from_json(dict(self.bundle.calibration))
+            self._network: Any = openvino.Core().compile_model(self.bundle.network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        except (ValueError, RuntimeError) as error:
+            raise BundleError(f"{path}: cannot be loaded ({str(error).splitlines()[0]})") from None
+
+    def predict(self, volume: Volume) -> tuple[float, tuple[Seen, ...], tuple[Warned, ...]]:
+        """Probability, candidates with weights, and warnings for a volume in HU."""
+        scan = prepare(volume, self.bundle.experiment.preparation)
+        inputs = {name: value[None] for name, value in inputs_of(FreshScan(scan), self.shown).items()}
+        outputs = self._network(inputs)
+        probability = float(self.calibration.apply(outputs["logit"]).ravel()[0])
+        seen: tuple[Seen, ...] = ()
+        if self.shown.kind == "bag":
+            weights = np.asarray(outputs["weights"])[0]
+            seen = tuple(Seen(c.centre_mm, c.radius_mm, round(float(w), 6)) for c, w in zip(scan.candidates, weights, strict=False))
+        return probability, seen, scan.warnings
+
+    def predict_series(self, found: Iterable[Found]) -> Iterator[Prediction]:
+        """A prediction per series; one that is refused never stops the rest."""
+        for one in found:
+            try:
+                probability, seen, warnings = self.predict(read_series(one))
+            except SeriesRefused as refusal:
+                yield self._row(one, reason=refusal.reason, detail=refusal.detail, warnings=one.warnings)
+            else:
+                yield self._row(one, probability=probability, candidates=seen, warnings=warnings)
+
+    def _row(self, one: Found, **known: Any) -> Prediction:
+        blank: dict[str, Any] = {"reason": None, "detail": "", "probability": None, "candidates": ()}
+        return Prediction(
+            path=str(one.path),
+            patient_id=one.patient_id,
+            series_uid=one.series_uid,
+            status="refused" if known.get("reason") else "usable",
+            interval=None,
+            abstained=False,
+            preparation_hash=str(self.bundle.preparation_hash),
+            model_hash=self.bundle.model_hash,
+            lungnet_version=__version__,
+            **{**blank, **known},
+        )

@@ -1,0 +1,36 @@
+"""The two plainest ways to pool a bag: its most suspicious candidate, and the mean over all."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+ABSENT = -1e4
+"""Added to the logits of filling; within the range of float16."""
+
+
+class MaxOfBag(keras.layers.Layer):
+    """The patient's logit is that of the most suspicious candidate, whose weight is 1."""
+
+    def build(self, features_shape: tuple[int | None, ...], present_shape: Any = None) -> None:
+        """One linear scorer, shared by all candidates."""
+        del present_shape
+        self.score = keras.layers.Dense(1)
+        self.score.build(features_shape)
+
+    def call(self, features: Any, present: Any) -> tuple[Any, Any]:
+        """Features (bags, candidates, channels) and present (bags, candidates) to logit and weights."""
+        scores = ops.squeeze(self.score(features), -1) + (1.0 - present) * ABSENT
+        weights = ops.one_hot(ops.argmax(scores, axis=1), features.shape[1], dtype=scores.dtype)
+        # A bag without any candidate has the scorer's bias for a logit: what is known of a patient of whom nothing is seen.
+        is_empty = ops.equal(ops.sum(present, axis=1, keepdims=True), 0.0)
+        return ops.where(is_empty, self.score.bias, ops.max(scores, axis=1, keepdims=True)), weights * present
+
+
+class MeanOfBag(MaxOfBag):
+    """The patient's logit is the mean over the candidates; each has the same weight."""
+
+    def call(self, features: Any, present: Any) -> tuple[Any, Any]:
+        """Features (bags, candidates, channels) and present (bags, candidates) to logit and weights."""
+        weights = present / ops.maximum(ops.sum(present, axis=1, keepdims=True), 1.0)
+        return ops.sum(ops.squeeze(self.score(features), -1) * weights, axis=1, keepdims=True), weights

@@ -1,0 +1,79 @@
+"""`build_model`: from a validated configuration to a network; nothing that it builds comes from a file of code."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from lungnet.config.model import InputConfig, ModelConfig
+from lungnet.layers import BAG_POOLINGS
+from lungnet.layers.hu_window import HUWindow
+from lungnet.models.architectures import ARCHITECTURES, Parts
+from lungnet.models.choices import ChoiceError, build_choice, choose
+
+
+def build_model(config: ModelConfig, shown: InputConfig) -> keras.Model:
+    """A network from HU to a logit.
+
+    Inputs, by name (HU are `int16`):
+        `nodule`: `image` (batch, *size).
+        `volume`: `image` (batch, z, y, x).
+        `bag`: `image` (batch, candidates, z, y, x) and `present` (batch, candidates), 1 for a candidate, 0 for filling.
+
+    Outputs, by name: `logit` (batch, 1), the log-odds of malignancy before calibration; for bags also `weights`
+    (batch, candidates), each candidate's share in the answer.
+
+    Args:
+        config: the network.
+        shown: what it is shown.
+
+    Raises:
+        ChoiceError: a name that is in no table, an option that a layer does not take, or an input too small.
+    """
+    _check_size(config, shown)
+    if shown.kind == "bag":
+        return _bag_model(config, shown)
+    image = keras.Input(shown.size, dtype="int16", name="image")
+    features = _encoder(config, shown)(image)
+    logit = keras.layers.Dense(1, name="score")(features)
+    return keras.Model({"image": image}, {"logit": keras.layers.Identity(name="logit")(logit)}, name=shown.kind)
+
+
+def _bag_model(config: ModelConfig, shown: InputConfig) -> keras.Model:
+    image = keras.Input((shown.candidates, *shown.size), dtype="int16", name="image")
+    present = keras.Input((shown.candidates,), dtype="float32", name="present")
+    crops = ops.reshape(image, (-1, *shown.size))
+    features = _encoder(config, shown)(crops)
+    features = ops.reshape(features, (-1, shown.candidates, features.shape[-1]))
+    logit, weights = build_choice(BAG_POOLINGS, config.bag_pooling, "model.bag_pooling")(features, present)
+    outputs = {"logit": keras.layers.Identity(name="logit")(logit), "weights": keras.layers.Identity(name="weights")(weights)}
+    return keras.Model({"image": image, "present": present}, outputs, name="bag")
+
+
+def _encoder(config: ModelConfig, shown: InputConfig) -> keras.Model:
+    """From one crop (batch, *size) of HU to its feature vector (batch, channels)."""
+    parts = Parts(config, len(shown.size))
+    image = keras.Input(shown.size, dtype="int16", name="crop")
+    x = HUWindow(*shown.window_hu, name="window")(image)
+    x = choose(ARCHITECTURES, config.architecture, "model.architecture")(ops.expand_dims(x, -1), config, parts)
+    x = _global_pooling(config, parts.dimensions)(x)
+    for units in config.hidden:
+        x = keras.layers.Dropout(config.dropout)(x)
+        x = parts.activation()(keras.layers.Dense(units, kernel_initializer="he_normal")(x))
+    x = keras.layers.Dropout(config.dropout)(x)
+    return keras.Model(image, x, name="encoder")
+
+
+def _global_pooling(config: ModelConfig, dimensions: int) -> Any:
+    kind = "Average" if config.global_pooling == "average" else "Max"
+    return getattr(keras.layers, f"Global{kind}Pooling{dimensions}D")()
+
+
+def _check_size(config: ModelConfig, shown: InputConfig) -> None:
+    """Pooling and stride must leave at least one whole voxel: refuse what `same` padding would quietly fill up."""
+    halvings = 0 if config.pooling.name == "none" else len(config.channels) - 1
+    least = config.stem_stride * 2**halvings
+    if min(shown.size) < least:
+        raise ChoiceError(
+            "input.size", f"{list(shown.size)} is too small for {len(config.channels)} stages; at least {least} voxels along each axis"
+        )

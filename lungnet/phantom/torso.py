@@ -1,0 +1,232 @@
+"""Slices of a chest without vessels and nodules: from measures to attenuation in HU, one slice at a time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lungnet.phantom.chest import Chest
+from lungnet.phantom.scanner import Scanner
+from lungnet.phantom.shapes import Coordinate, Floats, circle, ellipse, paint, profile, union
+
+AIR, FAT, MUSCLE, SOFT, LIVER, MARROW, CORTEX = -998.0, -102.0, 52.0, 42.0, 62.0, 190.0, 620.0
+
+RIB_PITCH_MM = 25.0
+"""Distance from one rib to the next along the body."""
+
+
+@dataclass(frozen=True, eq=False)
+class Torso:
+    """A chest on a scanner's grid, with the maps that all of its slices share.
+
+    Attributes:
+        chest: the measures.
+        scanner: the grid.
+        x: shape (1, n), millimetres to the left.
+        y: shape (n, 1), millimetres to the back.
+        rib_drop_mm: how far a rib has descended, by its angle around the chest; 0 at the spine.
+        rib_hu: cortex of ribs, falling to cartilage beside the breastbone.
+        scapula_mm: distance to the sector where the shoulder blades lie.
+        table: HU of the couch and the air around it.
+        grain: noise of the parenchyma's own structure, HU, wider than the field so that slices can take windows of it.
+    """
+
+    chest: Chest
+    scanner: Scanner
+    x: Floats
+    y: Floats
+    rib_drop_mm: Floats
+    rib_hu: Floats
+    scapula_mm: Floats
+    table: Floats
+
+    @classmethod
+    def of(cls, chest: Chest, scanner: Scanner) -> "Torso":
+        """Compute the shared maps."""
+        x, y = scanner.xs()[None, :], scanner.xs()[:, None]
+        angle = np.arctan2(np.abs(x), 0.75 * chest.half_depth_mm - y).astype(np.float32)  # pi at the spine, 0 in front
+        front = (np.cos(angle) + 1) / 2
+        return cls(
+            chest=chest,
+            scanner=scanner,
+            x=x,
+            y=y,
+            rib_drop_mm=np.asarray(62 * front + 10 * np.sin(angle), np.float32),
+            rib_hu=np.asarray(profile(angle, (0.42, 0.62), (120.0, CORTEX)), np.float32),
+            scapula_mm=np.asarray(70 * (np.abs(angle - 2.35) - 0.36), np.float32),
+            table=_table(chest, scanner, x, y),
+        )
+
+    def slice_at(self, z: float) -> tuple[Floats, Floats]:
+        """HU (y, x) float32 of the slice at height `z`, and the distance to the pleura in millimetres, negative in the lungs."""
+        chest, edge = self.chest, self.scanner.pixel_mm
+        x, y = chest.bent(self.x, self.y, z)
+        cavity = chest.cavity(x, y, z)
+        mediastinum = chest.mediastinum(x, y, z)
+        domes = chest.domes(x, y, z)
+        body = self._body(x, y, z)
+        hu = self.table.copy()
+        self._wall(hu, z, cavity, body)
+        paint(hu, cavity, SOFT, edge)
+        self._below_the_diaphragm(hu, z, np.maximum(cavity + 2, domes + 3))
+        self._middle(hu, z, np.maximum(cavity + 1, mediastinum + 2))
+        self._bones(hu, z, cavity)
+        lung = np.maximum(np.maximum(cavity, -mediastinum), -domes)
+        sloped = np.maximum(edge, 0.55 * self.scanner.slice_mm)
+        paint(hu, lung, self._parenchyma(z), max(edge, float(sloped)))
+        self._airway(hu, z)
+        return hu, lung
+
+    def _body(self, x: Coordinate, y: Coordinate, z: float) -> Floats:
+        chest, level = self.chest, z / self.chest.height_mm
+        wall = 15 + chest.muscle_mm + chest.fat_mm
+        half_x = chest.half_width_mm * float(profile(level, (0.0, 0.4, 0.8, 1.0), (0.98, 1.0, 1.0, 0.93))) + wall
+        half_y = chest.half_depth_mm * float(profile(level, (0.0, 0.4, 0.8, 1.0), (1.0, 1.0, 0.93, 0.84))) + wall
+        body = ellipse(x, y - 2, half_x, half_y, boxiness=0.4)
+        if chest.is_female:
+            high = 1 - ((level - 0.36) / 0.2) ** 2
+            if high > 0:
+                breast = ellipse(np.abs(x) - 68, y + chest.half_depth_mm + 8, 52 * high**0.5, 36 * high**0.5)
+                body = union(body, breast, 18)
+        return body
+
+    def _wall(self, hu: Floats, z: float, cavity: Floats, body: Floats) -> None:
+        """Skin, fat, the muscles and the planes of fat between them."""
+        chest, edge = self.chest, self.scanner.pixel_mm
+        paint(hu, body, 5.0, edge)
+        paint(hu, body + 1.6, FAT, edge)
+        level = z / chest.height_mm
+        thick = chest.muscle_mm + float(profile(level, (0.0, 0.5, 0.8), (0.0, 3.0, 9.0)))
+        back = np.maximum(self.y / chest.half_depth_mm, 0) * np.maximum(1 - np.square(self.x / 75), 0) * 22
+        front = np.maximum(-self.y / chest.half_depth_mm, 0) * np.maximum(1 - np.square((np.abs(self.x) - 55) / 45), 0)
+        front = front * float(profile(level, (0.35, 0.55, 0.8), (0.0, 10.0, 16.0)))
+        outer = np.maximum(cavity - (15 + thick + back + front), body + 0.45 * chest.fat_mm + 2)
+        paint(hu, outer, MUSCLE, edge)
+        paint(hu, np.maximum(np.abs(cavity - 14.5) - 0.9, outer + 3), FAT + 25, edge)
+        paint(hu, np.maximum(np.abs(cavity - 2.2) - 0.7, outer), FAT + 30, edge)
+
+    def _below_the_diaphragm(self, hu: Floats, z: float, under: Floats) -> None:
+        chest, edge = self.chest, self.scanner.pixel_mm
+        if float(under.min()) > edge:
+            return
+        paint(hu, under, FAT, edge)
+        parts = (
+            (ellipse(self.x + 0.45 * chest.half_width_mm, self.y + 6, 0.62 * chest.half_width_mm, 0.9 * chest.half_depth_mm), LIVER),
+            (ellipse(self.x - 0.62 * chest.half_width_mm, self.y - 34, 36.0, 44.0), LIVER - 10),
+            (ellipse(self.x - 0.42 * chest.half_width_mm, self.y + 30, 44.0, 34.0), 30.0),
+        )
+        for distance, value in parts:
+            paint(hu, np.maximum(distance, under + 3), value, edge)
+
+    def _middle(self, hu: Floats, z: float, within: Floats) -> None:
+        """Fat of the mediastinum, heart and great vessels."""
+        chest, edge = self.chest, self.scanner.pixel_mm
+        paint(hu, within, -78.0, edge)
+        level, blood = z / chest.height_mm, chest.blood_hu
+        bx, by = chest.bent(self.x, self.y, z)
+        if 0.05 < level < 0.65:
+            heart = chest.heart(bx, by, z) + 4
+            paint(hu, heart, 45.0, edge)
+            paint(hu, heart + 9, blood, edge)
+        esophagus = (2.0, chest.spine_y_mm - 33, 7.5, 0.0, 1.2, 42.0)
+        upper = chest.aorta_mm
+        for x, y, radius, low, high, value in (
+            (float(chest.aorta_x_mm(z)), chest.spine_y_mm - 25, upper, 0.0, 0.73, blood),
+            (-9.0, -26.0, upper + 3, 0.45, 0.72, blood),
+            (-25.0, -17.0, 8.5, 0.5, 0.95, blood),
+            (16.0, -30.0, upper + 1, 0.45, 0.61, blood),
+            (16.0, -8.0, 5.0, 0.76, 1.1, blood),
+            (3.0, -16.0, 4.5, 0.76, 1.1, blood),
+            (-11.0, -20.0, 5.5, 0.76, 1.1, blood),
+            (22.0, -14.0, 6.0, 0.78, 1.1, blood),
+            esophagus,
+        ):
+            if low < level < high:
+                self._disk(hu, (x, y), radius, value)
+        if 0.66 < level < 0.745:  # the arch, from front right to back left
+            along = np.clip(((self.x + 9) * 28 + (self.y + 26) * (chest.spine_y_mm + 1)) / (28**2 + (chest.spine_y_mm + 1) ** 2), 0, 1)
+            arch = circle(self.x + 9 - 28 * along, self.y + 26 - (chest.spine_y_mm + 1) * along, upper + 1)
+            paint(hu, arch, blood, edge)
+        if 0.5 < level < 0.58:  # the pulmonary trunk and its branches
+            paint(hu, np.maximum(ellipse(self.x, self.y + 6 + np.abs(self.x) * -0.2, 44.0, 11.0), within), blood, edge)
+
+    def _bones(self, hu: Floats, z: float, cavity: Floats) -> None:
+        chest, edge = self.chest, self.scanner.pixel_mm
+        turn = (z + self.rib_drop_mm - chest.rib_offset_mm) * np.float32(1 / RIB_PITCH_MM)
+        off = (turn - np.rint(turn)) * np.float32(RIB_PITCH_MM / 6.2)
+        rib = (np.sqrt(np.square(off) + np.square((cavity - 7.5) * np.float32(1 / 3.7))) - 1) * np.float32(4)
+        midline = 11 - np.abs(self.x)
+        rib = np.maximum(rib, midline)
+        paint(hu, rib, self.rib_hu, edge)
+        paint(hu, rib + 1.7, np.minimum(self.rib_hu, MARROW), edge)
+        level = z / chest.height_mm
+        if 0.5 < level < 1.02:
+            plate = np.maximum(np.abs(cavity - 25 - 30 * max(level - 0.75, 0)) - 2.6, self.scapula_mm + 90 * max(0.62 - level, 0))
+            paint(hu, plate, 480.0, edge)
+            paint(hu, plate + 1.5, MARROW, edge)
+        if 0.33 < level < 0.93:
+            top = -chest.half_depth_mm * float(profile(level, (0.0, 0.45, 0.62, 0.76, 0.87), (0.97, 0.95, 0.86, 0.76, 0.66))) - 9
+            bone = ellipse(self.x, self.y - top, 21.0 if level > 0.72 else 15.0, 6.0, boxiness=0.6)
+            paint(hu, bone, 420.0, edge)
+            paint(hu, bone + 1.8, 130.0, edge)
+        self._spine(hu, z)
+
+    def _spine(self, hu: Floats, z: float) -> None:
+        chest, edge = self.chest, self.scanner.pixel_mm
+        y0 = chest.spine_y_mm + 5 + 0.1 * chest.half_depth_mm * max(z / chest.height_mm - 0.5, 0)
+        rows = slice(max(int((y0 - 30 - self.scanner.first_mm[1]) / edge), 0), None)
+        columns = slice(*(int((at - self.scanner.first_mm[0]) / edge) for at in (-48, 48)))
+        part, x, y = hu[rows, columns], self.x[:, columns], self.y[rows] - y0
+        phase = ((z + chest.rib_offset_mm) / RIB_PITCH_MM) % 1
+        back = ellipse(x, y - 27, 19.0, 13.0)
+        wings = ellipse(np.abs(x) - 24, y - 24 - 0.2 * np.abs(x), 17.0, 5.0)
+        paint(part, back if phase > 0.45 else np.maximum(back, 6 - np.abs(x)), 330.0, edge)
+        if phase > 0.55:
+            paint(part, wings, 430.0, edge)
+            paint(part, wings + 2, MARROW, edge)
+        paint(part, ellipse(x, y - 44, 3.6, 15.0), 380.0, edge)
+        vertebra = ellipse(x, y, 19.0, 16.0, boxiness=0.3)
+        is_disk = phase < 0.2
+        paint(part, vertebra, 100.0 if is_disk else 450.0, edge)
+        if not is_disk:
+            paint(part, vertebra + 2.2, MARROW + 10, edge)
+        paint(part, circle(x, y - 24, 9.5), 30.0, edge)
+
+    def _parenchyma(self, z: float) -> Floats:
+        """HU of the lungs' tissue: denser at the back (gravity) and at the bases, thinner where emphysema is."""
+        chest = self.chest
+        p = chest.phases
+        gravity = 32 * self.y / chest.half_depth_mm
+        clouds = np.sin(0.07 * self.x + 0.05 * z + p[4]) * np.sin(0.06 * self.y - 0.04 * z + p[5])
+        holes = np.maximum(np.sin(0.17 * self.x + 0.2 * z + p[6]) * np.sin(0.19 * self.y - 0.16 * z + p[7]) - 0.2, 0)
+        height = 25 - 40 * z / chest.height_mm
+        return np.asarray(chest.lung_hu + gravity + height + 9 * clouds - chest.emphysema_hu * holes, np.float32)
+
+    def _airway(self, hu: Floats, z: float) -> None:
+        chest = self.chest
+        carina = 0.63 * chest.height_mm
+        if z > carina:
+            back = 6 + 10 * (z - carina) / chest.height_mm
+            wide = 8.5 + 2.5 * max(0.0, 1 - (z - carina) / 12)
+            self._disk(hu, (0.0, back), wide + 1.4, 35.0)
+            self._disk(hu, (0.0, back), wide, AIR + 10)
+
+    def _disk(self, hu: Floats, at: tuple[float, float], radius: float, value: float) -> None:
+        """Paint a circle, touching only the pixels around it."""
+        edge, first = self.scanner.pixel_mm, self.scanner.first_mm[0]
+        low_x, high_x, low_y, high_y = (
+            min(max(int((centre + side * (radius + 2 * edge) - first) / edge), 0), self.scanner.matrix) for centre in at for side in (-1, 1)
+        )
+        rows, columns = slice(low_y, high_y + 1), slice(low_x, high_x + 1)
+        paint(hu[rows, columns], circle(self.x[:, columns] - at[0], self.y[rows] - at[1], radius), value, edge)
+
+
+def _table(chest: Chest, scanner: Scanner, x: Floats, y: Floats) -> NDArray[np.float32]:
+    """The couch under the patient: a curved shell of carbon fibre around foam, in air."""
+    back = chest.half_depth_mm + 15 + chest.muscle_mm + chest.fat_mm + 5
+    sag = y - back - 6 + np.square(x) * 0.0011
+    table = np.full((scanner.matrix, scanner.matrix), AIR, np.float32)
+    paint(table, np.asarray(np.maximum(-sag, sag - 22), np.float32), -940.0, scanner.pixel_mm)
+    for depth in (0.0, 22.0):
+        paint(table, np.asarray(np.abs(sag - depth) - 0.7, np.float32), -350.0, scanner.pixel_mm)
+    return table

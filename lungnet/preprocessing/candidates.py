@@ -1,0 +1,208 @@
+"""Places in the lung that look like a nodule: blobs at several scales, the roundest and densest first."""
+
+from dataclasses import dataclass
+from itertools import product
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lungnet.config.preparation import PreparationConfig
+from lungnet.preprocessing.resample import mask_on, resample
+from lungnet.volume import Volume, to_patient_mm
+
+LATTICE_MM = 1.5
+"""Blobs are sought on this lattice: a nodule of 4 mm still covers several voxels."""
+
+AIR_LEVEL_HU, DENSE_LEVEL_HU = -900.0, 100.0
+"""HU are clipped to this range, so that contrast medium, bone and calcium count no more than soft tissue."""
+
+LUNG_LEVEL_HU = -850.0
+"""What stands outside the lung region during the search: a nodule on the pleura then is as free as one in the middle."""
+
+SCALE_STEP = 2**0.5
+"""Ratio between neighboring scales."""
+
+SHELL_MM = 0.75
+"""Thickness of the shells over which a candidate's radius is measured: half a voxel."""
+
+FAINTEST_HU = 10.0
+"""A blob whose mean rises less above its surroundings is noise."""
+
+NEIGHBORS = sorted(
+    [step for step in product((-1, 0, 1), repeat=3) if any(step)],
+    key=lambda step: sum(map(abs, step)),
+)
+"""Steps to the 26 neighbors of a voxel, the nearest first."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A place in the lung worth a look.
+
+    Attributes:
+        centre_mm: patient (x, y, z).
+        radius_mm: of the ball that fits the blob best.
+        score: contrast times roundness, in HU; comparable within a scan and between scans.
+    """
+
+    centre_mm: tuple[float, float, float]
+    radius_mm: float
+    score: float
+
+
+def find_candidates(volume: Volume, mask: NDArray[np.uint8], spec: PreparationConfig) -> tuple[Candidate, ...]:
+    """Rank the blobs in the closed lung region, best first.
+
+    Scale-space maxima of a difference of Gaussians, weighted by the eigenvalues of the Hessian as in Li, Sone and Doi
+    (2003, doi:10.1118/1.1581411): smallest squared over largest, which is the curvature for a ball and nothing for a tube or a sheet.
+
+    Args:
+        volume: prepared HU.
+        mask: the closed lung region, 0 or 1, on the same grid.
+        spec: number of candidates, smallest and largest diameter.
+
+    Returns:
+        At most `spec.candidates`, sorted by falling score; none overlaps a better one.
+    """
+    if spec.candidates == 0:
+        return ()
+    coarse = resample(volume, (LATTICE_MM,) * 3)
+    region = mask_on(mask, volume.affine, coarse.hu.shape, coarse.affine)
+    image = _flattened(coarse.hu, region)
+    kept = _without_overlap(_blobs(image, region, spec), spec.candidates)
+    kept[:, 3] = [_radius(image, row[:3], row[3]) for row in kept]
+    centres = to_patient_mm(coarse.affine, kept[:, :3])
+    return tuple(
+        Candidate((round(float(x), 3), round(float(y), 3), round(float(z), 3)), round(float(radius), 3), round(float(score), 3))
+        for (x, y, z), (radius, score) in zip(centres, kept[:, 3:], strict=True)
+    )
+
+
+def _flattened(hu: NDArray[np.int16], region: NDArray[np.uint8]) -> Floats:
+    clipped = np.clip(hu, AIR_LEVEL_HU, DENSE_LEVEL_HU).astype(np.float32)
+    clipped[region == 0] = LUNG_LEVEL_HU
+    return clipped
+
+
+def _blobs(image: Floats, region: NDArray[np.uint8], spec: PreparationConfig) -> NDArray[np.float64]:
+    """Rows of (z, y, x, radius_mm, score) on the lattice, a row per peak and scale."""
+    # A ball of radius r answers most at sigma = r / sqrt(3).
+    sigma = spec.smallest_mm / 2 / 3**0.5
+    spacing, stride, found = LATTICE_MM, 1, []
+    smooth = _smoothed(image, sigma / spacing)
+    while sigma * 3**0.5 <= spec.largest_mm / 2:
+        smoother = _smoothed(smooth, sigma * (SCALE_STEP**2 - 1) ** 0.5 / spacing)
+        response = smooth - smoother
+        peaks = _peaks(response, region)
+        score = _curvature(smooth, peaks) * (sigma / spacing) ** 2
+        keep = score > 0
+        place = (peaks[keep] + _offsets(response, peaks[keep])) * stride
+        found.append(np.column_stack([place, np.full(len(place), sigma * 3**0.5), score[keep]]))
+        smooth, sigma = smoother, sigma * SCALE_STEP
+        if sigma > 1.5 * spacing:
+            # So smooth, every second voxel tells all: an eighth of the work for this scale and the ones above.
+            smooth, region = np.ascontiguousarray(smooth[::2, ::2, ::2]), np.ascontiguousarray(region[::2, ::2, ::2])
+            spacing, stride = spacing * 2, stride * 2
+    return np.concatenate(found)
+
+
+def _smoothed(image: Floats, sigma: float) -> Floats:
+    reach = max(1, int(np.ceil(3 * sigma)))
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    kernel /= kernel.sum()
+    planes = np.empty_like(image)
+    for plane, into in zip(image, planes, strict=True):
+        cv2.sepFilter2D(plane, cv2.CV_32F, kernel, kernel, dst=into, borderType=cv2.BORDER_REPLICATE)
+    # Along z, a column of the volume seen as one wide plane is a column of pixels.
+    wide = cv2.sepFilter2D(planes.reshape(len(planes), -1), cv2.CV_32F, np.ones(1), kernel, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(wide).reshape(image.shape)
+
+
+def _peaks(response: Floats, region: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Voxels (z, y, x) in the region, off the grid's faces, that no neighbor exceeds, with a response of at least `FAINTEST_HU`."""
+    bright = response > FAINTEST_HU
+    bright &= region.view(bool)
+    for face in (bright[0], bright[-1], bright[:, 0], bright[:, -1], bright[:, :, 0], bright[:, :, -1]):
+        face[...] = False
+    at = np.flatnonzero(bright)
+    flat = response.ravel()
+    values = flat[at]
+    rows, columns = response.shape[1] * response.shape[2], response.shape[2]
+    for dz, dy, dx in NEIGHBORS:
+        # Few voxels are left after the first neighbors, so this costs less than a filter over the whole grid.
+        keep = values >= flat[at + (dz * rows + dy * columns + dx)]
+        at, values = at[keep], values[keep]
+    return np.column_stack(np.unravel_index(at, response.shape))
+
+
+def _offsets(response: Floats, peaks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Where between the voxels each peak lies: the top of a parabola through three voxels along each axis, within half a voxel."""
+    z, y, x = peaks.T
+    middle = response[z, y, x].astype(np.float64)
+    offsets = np.zeros((len(peaks), 3))
+    for axis, (dz, dy, dx) in enumerate(np.eye(3, dtype=int)):
+        before, after = (response[z + side * dz, y + side * dy, x + side * dx].astype(np.float64) for side in (-1, 1))
+        bend = before - 2 * middle + after
+        offsets[:, axis] = np.clip(0.5 * (before - after) / np.where(bend < 0, bend, -np.inf), -0.5, 0.5)
+    return offsets
+
+
+def _curvature(smooth: Floats, peaks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Smallest squared over largest curvature at each peak, in HU per squared voxel; 0 where not bright in every direction."""
+    z, y, x = peaks.T
+
+    def at(dz: int, dy: int, dx: int) -> NDArray[np.float64]:
+        return np.asarray(smooth[z + dz, y + dy, x + dx], np.float64)
+
+    hessian = np.empty((len(peaks), 3, 3))
+    steps = np.eye(3, dtype=int)
+    for a in range(3):
+        for b in range(a, 3):
+            if a == b:
+                value = at(*steps[a]) + at(*-steps[a]) - 2 * at(0, 0, 0)
+            else:
+                both, apart = steps[a] + steps[b], steps[a] - steps[b]
+                value = (at(*both) + at(*-both) - at(*apart) - at(*-apart)) / 4
+            hessian[:, a, b] = hessian[:, b, a] = value
+    values = np.linalg.eigvalsh(hessian)
+    largest, smallest = -values[:, 0], -values[:, 2]
+    return np.where(smallest > 0, smallest**2 / np.maximum(largest, 1e-6), 0.0)
+
+
+def _radius(image: Floats, centre: NDArray[np.float64], scale_mm: float) -> float:
+    """Distance from the centre at which the mean HU of a shell has fallen half way to its surroundings, in millimetres."""
+    reach = int(np.ceil((2 * scale_mm + 3) / LATTICE_MM))
+    middle = np.rint(centre).astype(int)
+    low, high = np.maximum(middle - reach, 0), np.minimum(middle + reach + 1, image.shape)
+    box = image[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
+    z, y, x = (np.arange(first, stop) - at for first, stop, at in zip(low, high, centre, strict=True))
+    away_mm = LATTICE_MM * np.sqrt(z[:, None, None] ** 2 + y[:, None] ** 2 + x**2)
+    shell = np.rint(away_mm / SHELL_MM).astype(int).ravel()
+    counts = np.bincount(shell)
+    profile = np.bincount(shell, box.ravel()) / np.maximum(counts, 1)
+    at_mm = np.bincount(shell, away_mm.ravel()) / np.maximum(counts, 1)
+    # Shells beyond the box's faces are cut to its corners and say little.
+    seen = (counts > 0) & (at_mm <= reach * LATTICE_MM)
+    profile, at_mm = profile[seen], at_mm[seen]
+    half = (profile[:2].max() + profile.min()) / 2
+    outer = int(np.argmax(profile < half))
+    if outer == 0:
+        return scale_mm
+    share = (profile[outer - 1] - half) / (profile[outer - 1] - profile[outer])
+    return float(at_mm[outer - 1] + share * (at_mm[outer] - at_mm[outer - 1]))
+
+
+def _without_overlap(found: NDArray[np.float64], limit: int) -> NDArray[np.float64]:
+    """The best first, dropping every blob whose centre lies in a better one or that swallows a better one's centre."""
+    ranked = found[np.lexsort((found[:, 2], found[:, 1], found[:, 0], -found[:, 4]))]
+    kept: list[NDArray[np.float64]] = []
+    for row in ranked:
+        if len(kept) == limit:
+            break
+        near = any(np.sum((row[:3] - k[:3]) ** 2) * LATTICE_MM**2 < max(row[3], k[3], 4.0) ** 2 for k in kept)
+        if not near:
+            kept.append(row)
+    return np.asarray(kept).reshape(-1, 5)

@@ -1,0 +1,73 @@
+"""One series made ready: HU in cubes around the lungs, the lung region, and the candidates, all in patient space."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lungnet.config.preparation import PreparationConfig
+from lungnet.preprocessing import lungs
+from lungnet.preprocessing.candidates import Candidate, find_candidates
+from lungnet.preprocessing.lungs import find_lungs
+from lungnet.preprocessing.resample import Ranges, cropped, mask_on, resample
+from lungnet.volume import Volume, Warned
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedScan:
+    """What preparation hands on.
+
+    Attributes:
+        hu: `int16`, shape (z, y, x), Hounsfield units on an isotropic grid that holds the lungs and a margin.
+        mask: `uint8` 0 or 1, same shape: the lungs, closed over nodules and vessels, without the airway.
+        affine: 4x4 float64 from (z, y, x, 1) to LPS millimetres.
+        candidates: best first.
+        lung_litres: volume of the closed lungs.
+        patient_id: the unit of splitting.
+        series_uid: the unit of preparation.
+        warnings: of intake and of preparation.
+    """
+
+    hu: NDArray[np.int16]
+    mask: NDArray[np.uint8]
+    affine: NDArray[np.float64]
+    candidates: tuple[Candidate, ...]
+    lung_litres: float
+    patient_id: str
+    series_uid: str
+    warnings: tuple[Warned, ...]
+
+
+def prepare(volume: Volume, spec: PreparationConfig) -> PreparedScan:
+    """Turn a series into a prepared scan; never fails on a volume with values.
+
+    Args:
+        volume: HU on any grid, also oblique.
+        spec: spacing, margin, candidates.
+
+    Returns:
+        The scan on a grid parallel to the source's, cut to the lungs and a margin.
+    """
+    coarse = resample(volume, (lungs.LATTICE_MM,) * 3)
+    outlined = find_lungs(coarse)
+    box = _box_around(outlined.mask, coarse, volume, spec.margin_mm)
+    fine = resample(cropped(volume, box), (spec.spacing_mm,) * 3)
+    mask = mask_on(outlined.mask, coarse.affine, fine.hu.shape, fine.affine)
+    if not mask.any():  # a scan of a few voxels, none of whose centres lies in the coarse mask
+        mask[:] = 1
+    candidates = find_candidates(fine, mask, spec)
+    warnings = volume.warnings + outlined.warnings
+    return PreparedScan(fine.hu, mask, fine.affine, candidates, outlined.litres, volume.patient_id, volume.series_uid, warnings)
+
+
+def _box_around(mask: NDArray[np.uint8], coarse: Volume, volume: Volume, margin_mm: float) -> Ranges:
+    """The lungs' box and the margin, in voxels of the source."""
+    ranges = []
+    for axis in range(3):
+        used = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        # Edges of voxels, not centres, are where both grids agree: edge 0 of one is edge 0 of the other.
+        first_mm = used[0] * coarse.spacing_mm[axis] - margin_mm
+        stop_mm = (used[-1] + 1) * coarse.spacing_mm[axis] + margin_mm
+        spacing, n = volume.spacing_mm[axis], volume.hu.shape[axis]
+        ranges.append((max(0, int(np.floor(first_mm / spacing))), min(n, int(np.ceil(stop_mm / spacing)))))
+    return ranges[0], ranges[1], ranges[2]

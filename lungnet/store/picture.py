@@ -1,0 +1,62 @@
+"""One picture per scan for people who check by eye: three planes, the lungs' outline, the candidates."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lungnet.preprocessing import PreparedScan
+from lungnet.volume import to_voxels
+
+WINDOW_HU = (-1150.0, 350.0)
+"""A lung window: level -400, width 1500."""
+
+LUNG_COLOR, CANDIDATE_COLOR = (90, 200, 90), (60, 160, 255)
+"""BGR, as OpenCV writes."""
+
+SHOWN = 20
+"""Candidates beyond this rank are left out of the picture."""
+
+
+def draw(scan: PreparedScan, *, synthetic: bool) -> bytes:
+    """PNG of the axial, coronal and sagittal plane through the best candidate, seen as radiologists do (patient's right at the left).
+
+    Circles are candidates that the plane cuts, with their rank. The same scan gives the same bytes.
+    """
+    middle = np.array(scan.hu.shape) / 2
+    centre = to_voxels(scan.affine, scan.candidates[0].centre_mm) if scan.candidates else middle
+    at = np.clip(np.rint(centre).astype(int), 0, np.array(scan.hu.shape) - 1)
+    planes = [_plane(scan, axis, int(at[axis])) for axis in range(3)]
+    height = max(plane.shape[0] for plane in planes)
+    padded = [cv2.copyMakeBorder(plane, 0, height - plane.shape[0], 0, 4, cv2.BORDER_CONSTANT) for plane in planes]
+    sheet = np.hstack(padded)
+    if synthetic:
+        cv2.putText(sheet, "SYNTHETIC", (6, height - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
+    done, data = cv2.imencode(".png", sheet, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    assert done  # memory only: nothing can be full or missing
+    return bytes(data)
+
+
+def _plane(scan: PreparedScan, axis: int, index: int) -> NDArray[np.uint8]:
+    low, high = WINDOW_HU
+    hu, mask = np.take(scan.hu, index, axis), np.take(scan.mask, index, axis)
+    upright = axis != 0
+    if upright:  # z grows upwards in the patient, rows grow downwards in a picture
+        hu, mask = hu[::-1], mask[::-1]
+    gray = np.clip((hu - low) * (255 / (high - low)), 0, 255).astype(np.uint8)
+    picture = cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)
+    outlines, _ = cv2.findContours(np.ascontiguousarray(mask), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(picture, outlines, -1, LUNG_COLOR, 1)
+    edge_mm = float(np.linalg.norm(scan.affine[:3, axis]))
+    rows, columns = [a for a in range(3) if a != axis]
+    for rank, candidate in enumerate(scan.candidates[:SHOWN], 1):
+        place = to_voxels(scan.affine, candidate.centre_mm)
+        radius = candidate.radius_mm / edge_mm
+        if abs(place[axis] - index) > radius:
+            continue
+        row = len(hu) - 1 - place[rows] if upright else place[rows]
+        spot = (round(float(place[columns])), round(float(row)))
+        cv2.circle(picture, spot, round(radius) + 4, CANDIDATE_COLOR, 1, cv2.LINE_AA)
+        cv2.putText(
+            picture, str(rank), (spot[0] + round(radius) + 5, spot[1]), cv2.FONT_HERSHEY_PLAIN, 0.8, CANDIDATE_COLOR, 1, cv2.LINE_AA
+        )
+    return np.asarray(picture)

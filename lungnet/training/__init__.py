@@ -1,0 +1,1 @@
+"""From a cohort and an experiment to a run folder: checkpoints, history, held-out predictions and a bundle."""

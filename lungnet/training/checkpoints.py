@@ -1,0 +1,86 @@
+"""Two generations of everything a training needs to go on, each whole, checked, and bound to its configuration."""
+
+import hashlib
+import io
+import json
+import logging
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lungnet.errors import CheckpointError
+from lungnet.files import remove, write_bytes, write_json
+
+log = logging.getLogger("lungnet")
+
+GENERATIONS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """The state of a training after a whole epoch.
+
+    Attributes:
+        epoch: epochs done.
+        arrays: weights, optimizer state, seed states and best weights, by name.
+        notes: plain values: history, best loss, epochs without gain.
+    """
+
+    epoch: int
+    arrays: dict[str, NDArray[Any]]
+    notes: dict[str, Any]
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint, config_hash: str) -> None:
+    """Write the newest generation, then remove the oldest."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **checkpoint.arrays)
+    data = buffer.getvalue()
+    name = f"epoch-{checkpoint.epoch:05d}"
+    write_bytes(folder / f"{name}.npz", data)
+    # The description comes last: a generation without one does not exist.
+    note = {"sha256": hashlib.sha256(data).hexdigest(), "config": config_hash, "epoch": checkpoint.epoch, "notes": checkpoint.notes}
+    write_json(folder / f"{name}.json", note)
+    for old in sorted(folder.glob("epoch-*.json"))[:-GENERATIONS]:
+        remove(old)
+        remove(old.with_suffix(".npz"))
+
+
+def load_checkpoint(folder: Path, config_hash: str) -> Checkpoint | None:
+    """The newest generation that passes its checks; None where there is none at all.
+
+    Raises:
+        CheckpointError: generations are there, but every one is damaged, or belongs to another configuration.
+    """
+    problems = []
+    for path in sorted(folder.glob("epoch-*.json"), reverse=True):
+        try:
+            return _load(path, config_hash)
+        except CheckpointError as error:
+            problems.append(str(error))
+            log.warning("%s; trying the generation before", error)
+    if problems:
+        raise CheckpointError(f"{folder}: no checkpoint passes its checks ({problems[0]}); train into another --run, or delete this folder")
+    return None
+
+
+def _load(path: Path, config_hash: str) -> Checkpoint:
+    try:
+        note = json.loads(path.read_text())
+        data = path.with_suffix(".npz").read_bytes()
+        expected, config, epoch, notes = note["sha256"], note["config"], int(note["epoch"]), dict(note["notes"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path.name} is damaged or half missing ({type(error).__name__})") from None
+    if config != config_hash:
+        raise CheckpointError(f"{path.name} belongs to another configuration ({config}, this one is {config_hash})")
+    if hashlib.sha256(data).hexdigest() != expected:
+        raise CheckpointError(f"{path.name} is damaged: its checksum does not hold")
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            return Checkpoint(epoch, {name: arrays[name] for name in arrays.files}, notes)
+    except (ValueError, zipfile.BadZipFile) as error:
+        raise CheckpointError(f"{path.name} is damaged ({error})") from None
