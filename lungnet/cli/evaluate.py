@@ -34,10 +34,10 @@ def run(args: argparse.Namespace) -> None:
     if args.json:
         print_json(metrics.as_json())
         return
-    from lungnet.cli.headline import headline
-    from lungnet.reporting.words import key_figures
+    from lungnet.reporting.words import diameter_sentence, headline, key_figures
 
-    print(headline(metrics))
+    print(f"{metrics.verdict}: {headline(metrics)}")
+    print(diameter_sentence(metrics))
     for line in key_figures(metrics):
         print(f"  {line.name:<32} {line.model:>9}  {line.interval}")
     print(f"report: {page}")

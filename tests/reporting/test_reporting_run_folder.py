@@ -92,7 +92,7 @@ def test_the_command_prints_one_json_document(tmp_path, capsys):
 def test_the_command_prints_the_verdict_first(tmp_path, capsys):
     make_run(tmp_path)
     run_command(tmp_path / "predictions.csv", "--out", tmp_path / "out", "--synthetic")
-    assert capsys.readouterr().out.startswith("no skill: AUC")
+    assert capsys.readouterr().out.startswith("no skill: On 40 patients, 20 of them positive")
     assert "Synthetic data." in (tmp_path / "out/report.html").read_text()
 
 

@@ -1,0 +1,183 @@
+"""Archives and other formats: the same series through any door is the same volume, and no door lets a bomb in."""
+
+import gzip
+import os
+import tarfile
+import time
+import zipfile
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from dicom_making import Making, chest, datasets, write, write_series
+
+from lungnet.config.intake import IntakeConfig
+from lungnet.dicom import find_series, read_series
+from lungnet.dicom.nifti import write_nifti
+from lungnet.errors import SeriesRefused
+from lungnet.volume import Volume
+
+
+def read_one(path: Path) -> Volume:
+    (found,) = find_series([path])
+    return read_series(found)
+
+
+def zipped(folder: Path, path: Path, prefix: str = "") -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.iterdir()):
+            archive.write(file, prefix + file.name)
+    return path
+
+
+@pytest.fixture
+def series(tmp_path: Path) -> Path:
+    return write_series(tmp_path / "series", chest())
+
+
+def test_a_zip_gives_the_same_volume_whatever_its_members_are_called(tmp_path: Path, series: Path) -> None:
+    volume = read_one(zipped(series, tmp_path / "a.zip", "../../etc/"))
+    np.testing.assert_array_equal(volume.hu, chest())
+    assert not (tmp_path.parent / "etc").exists()
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz"])
+def test_a_tar_gives_the_same_volume(tmp_path: Path, series: Path, mode: str) -> None:
+    path = tmp_path / f"a.tar{'.' if ':' in mode else ''}{mode[2:]}"
+    with tarfile.open(path, mode) as archive:  # type: ignore[call-overload]
+        archive.add(series, "x")
+        link = tarfile.TarInfo("passwd")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    np.testing.assert_array_equal(read_one(path).hu, chest())
+
+
+def test_nested_archives_are_read_to_a_depth(tmp_path: Path, series: Path) -> None:
+    path = zipped(series, tmp_path / "0.zip")
+    for depth in (1, 2):
+        outer = tmp_path / f"{depth}.zip"
+        with zipfile.ZipFile(outer, "w") as archive:
+            archive.write(path, "inner.zip")
+        path = outer
+    np.testing.assert_array_equal(read_one(path).hu, chest())
+    (found,) = find_series([path], IntakeConfig(deepest_nesting=2))
+    assert found.refusal is not None
+    assert found.refusal[0] == "too-large"
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+def test_a_deflate_bomb_is_refused_quickly(tmp_path: Path, kind: str) -> None:
+    path, zeros = tmp_path / f"bomb.{kind}", 400 << 20
+    if kind == "zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            archive.writestr("a", b"\0" * zeros)
+    else:
+        block = gzip.compress(b"\0" * (1 << 20), 9)
+        info = tarfile.TarInfo("a")
+        info.size = zeros
+        path.write_bytes(gzip.compress(info.tobuf()) + block * (zeros >> 20))
+    start = time.perf_counter()
+    (found,) = find_series([path])
+    assert found.refusal is not None
+    assert found.refusal[0] == "too-large"
+    assert time.perf_counter() - start < 5
+
+
+def test_a_broken_archive_is_refused(tmp_path: Path, series: Path) -> None:
+    path = zipped(series, tmp_path / "a.zip")
+    path.write_bytes(path.read_bytes()[:-200])
+    (found,) = find_series([path])
+    assert found.refusal is not None
+    assert found.refusal[0] == "corrupt"
+
+
+def test_links_that_go_round_end(tmp_path: Path, series: Path) -> None:
+    os.symlink(series.parent, series / "round")
+    os.symlink("/dev/zero", series / "zero.dcm")
+    np.testing.assert_array_equal(read_one(series).hu, chest())
+
+
+def image_of(volume: Volume) -> sitk.Image:
+    image = sitk.GetImageFromArray(volume.hu)
+    image.SetOrigin(volume.origin_mm)
+    image.SetSpacing(volume.spacing_mm[::-1])
+    image.SetDirection((volume.affine[:3, :3] / volume.spacing_mm)[:, ::-1].ravel().tolist())
+    return image
+
+
+@pytest.mark.parametrize("ending", ["nii", "nii.gz", "mha", "mhd", "nrrd"])
+@pytest.mark.parametrize("orientation", [(1, 0, 0, 0, 1, 0), (1, 0, 0, 0, 0, -1), (0.8, 0.6, 0, -0.6, 0.8, 0)])
+def test_every_format_gives_the_same_volume(tmp_path: Path, ending: str, orientation: tuple[float, ...]) -> None:
+    volume = read_one(write_series(tmp_path / "dicom", chest(), Making(orientation=orientation)))
+    path = tmp_path / "other" / f"scan.{ending}"
+    path.parent.mkdir()
+    sitk.WriteImage(image_of(volume), str(path), useCompression=ending in ("mha", "nrrd"))
+    again = read_one(path)
+    np.testing.assert_array_equal(again.hu, volume.hu)
+    np.testing.assert_allclose(again.affine, volume.affine, atol=1e-4)
+    assert again.patient_id == "scan"
+
+
+def test_a_format_in_an_archive_is_read_too(tmp_path: Path) -> None:
+    volume = read_one(write_series(tmp_path / "dicom", chest()))
+    (tmp_path / "x").mkdir()
+    sitk.WriteImage(image_of(volume), str(tmp_path / "x" / "scan.mha"))
+    np.testing.assert_array_equal(read_one(zipped(tmp_path / "x", tmp_path / "a.zip")).hu, volume.hu)
+
+
+def test_what_convert_writes_nibabel_and_simpleitk_place_alike(tmp_path: Path) -> None:
+    volume = read_one(write_series(tmp_path / "dicom", chest(), Making(orientation=(0.8, 0.6, 0, -0.6, 0.8, 0))))
+    path = tmp_path / "a.nii.gz"
+    write_nifti(volume, path)
+    first = path.read_bytes()
+    write_nifti(volume, path)
+    assert path.read_bytes() == first
+    theirs = nibabel.load(path)
+    assert theirs.header["sform_code"] == theirs.header["qform_code"] == 1
+    np.testing.assert_allclose(theirs.get_qform(), theirs.get_sform(), atol=1e-4)
+    np.testing.assert_array_equal(np.asarray(theirs.dataobj).transpose(2, 1, 0), volume.hu)
+    image = sitk.ReadImage(str(path))
+    np.testing.assert_allclose(image.GetOrigin(), volume.origin_mm, atol=1e-4)
+
+
+def test_float_nifti_is_rounded_and_not_a_number_is_air(tmp_path: Path) -> None:
+    data = chest().astype(np.float32).transpose(2, 1, 0) + 0.25
+    data[0, 0, 0] = np.nan
+    nibabel.Nifti1Image(data, np.diag([-0.8, -0.7, 2.5, 1])).to_filename(tmp_path / "a.nii")
+    volume = read_one(tmp_path / "a.nii")
+    assert "rounded" in {w.code for w in volume.warnings}
+    assert volume.hu[0, 0, 0] == -1024
+    np.testing.assert_array_equal(volume.hu[1:], chest()[1:])
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "NDims = 3\nDimSize = 40000 40000 40000\nElementType = MET_SHORT\nElementDataFile = LOCAL\n",
+        "NDims = 3\nDimSize = 900 900 900\nElementType = MET_SHORT\nCompressedData = True\nElementDataFile = LOCAL\n",
+        "NDims = 3\nDimSize = 4 4 4\nElementType = MET_SHORT\nElementDataFile = ../../../etc/passwd\n",
+        "NDims = 3\nDimSize = 4 4 4\nElementType = MET_SHORT\nElementDataFile = LIST\n/etc/passwd\n",
+    ],
+)
+def test_a_header_that_asks_for_too_much_or_for_another_file_is_refused(tmp_path: Path, header: str) -> None:
+    (tmp_path / "a.mha").write_text("ObjectType = Image\n" + header)
+    with pytest.raises(SeriesRefused):
+        read_one(tmp_path / "a.mha")
+
+
+def test_a_sheared_affine_is_refused(tmp_path: Path) -> None:
+    affine = np.diag([0.7, 0.7, 2.5, 1.0])
+    affine[1, 2] = 0.6
+    nibabel.Nifti1Image(chest().transpose(2, 1, 0), affine).to_filename(tmp_path / "a.nii")
+    with pytest.raises(SeriesRefused, match="tilted-gantry"):
+        read_one(tmp_path / "a.nii")
+
+
+def test_two_series_and_two_patients_in_one_folder_stay_apart(tmp_path: Path) -> None:
+    write(tmp_path / "a", datasets(chest()), [f"a{k}" for k in range(8)])
+    write(tmp_path / "a", datasets(chest(seed=1), Making(patient_id="P2")), [f"b{k}" for k in range(8)])
+    write(tmp_path / "a", datasets(chest(slices=5), Making(series_uid="1.2.3")), [f"c{k}" for k in range(5)])
+    found = find_series([tmp_path])
+    assert [(f.patient_id, len(f.slices)) for f in found] == [("P1", 8), ("P1", 5), ("P2", 8)]
