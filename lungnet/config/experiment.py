@@ -37,10 +37,10 @@ class Experiment(Section):
         return self
 
     def where(self, key: str) -> str:
-        """File and line that set a key (`model.activation.name`), or those of the nearest section above it."""
+        """File and line that set a key (`model.activation.name`), or those of the nearest section above it that is set."""
         while key and key not in self._places:
             key = key.rpartition(".")[0]
-        return self._places.get(key, "the defaults")
+        return self._places[key] if key else "the defaults"
 
     def config_hash(self) -> str:
         """16 hexadecimal digits over every setting, resolved."""

@@ -36,7 +36,8 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
 
 def dump_experiment(experiment: Experiment) -> str:
     """The resolved experiment as YAML that `load_experiment` reads back to the same settings."""
-    return yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+    # Escaped to ASCII: PyYAML would write some of Unicode's line breaks as they are, and read them back as spaces.
+    return yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False, width=120)
 
 
 def _read(path: Path, children: tuple[Path, ...]) -> tuple[dict[str, Any], Places]:
@@ -45,6 +46,8 @@ def _read(path: Path, children: tuple[Path, ...]) -> tuple[dict[str, Any], Place
     text = _text(path)
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except RecursionError:
+        raise ConfigError(f"{path}: brackets within brackets, too deep to be a configuration") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
@@ -66,9 +69,11 @@ def _read(path: Path, children: tuple[Path, ...]) -> tuple[dict[str, Any], Place
 
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > LARGEST_BYTES:
-            raise ConfigError(f"{path}: {path.stat().st_size:,} bytes; a configuration has at most {LARGEST_BYTES:,}")
-        text = path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as file:
+            data = file.read(LARGEST_BYTES + 1)
+        if len(data) > LARGEST_BYTES:
+            raise ConfigError(f"{path}: too long; a configuration has at most {LARGEST_BYTES:,} bytes")
+        text = data.decode("utf-8-sig")
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; expected a configuration in YAML") from None
     except UnicodeDecodeError:
@@ -126,7 +131,7 @@ def _apply(override: str, values: dict[str, Any], places: Places) -> None:
         raise ConfigError(f"--set {override}: expected section.key=value, such as model.activation.name=prelu")
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: a date that is none, such as 2020-13-45
         raise ConfigError(f"--set {override}: {text!r} is no YAML value") from None
     section = values
     for name in names[:-1]:
@@ -139,7 +144,8 @@ def _apply(override: str, values: dict[str, Any], places: Places) -> None:
 
 def _sentence(error: ValidationError, places: Places, path: Path) -> str:
     problems = error.errors(include_url=False)
-    first = problems[0]
+    # A key that is misspelled is often the reason for one that is missing: it comes first.
+    first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
     names = [str(part) for part in first["loc"]]
     key = ".".join(names)
     where = key
@@ -152,7 +158,7 @@ def _sentence(error: ValidationError, places: Places, path: Path) -> str:
 
 def _problem(problem: Mapping[str, Any], key: str, names: list[str]) -> str:
     if problem["type"] == "extra_forbidden":
-        known = _fields(names[:-1])
+        known = _fields(names[:-1]) + (["extends"] if len(names) == 1 else [])
         near = difflib.get_close_matches(names[-1], known, n=1)
         prefix = "".join(f"{name}." for name in names[:-1])
         hint = f"did you mean {prefix}{near[0]}?" if near else f"expected one of {', '.join(known)}"

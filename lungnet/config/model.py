@@ -76,8 +76,13 @@ class ModelConfig(Section):
     """Stride of the first convolution; 2 saves seven eighths of the work in 3D."""
 
     activation: ChoiceConfig = _choice("relu")
+    """Name in ACTIVATIONS, and its options."""
+
     norm: ChoiceConfig = _choice("batch")
+    """Name in NORMS, and its options."""
+
     pooling: ChoiceConfig = _choice("max")
+    """Name in POOLINGS: what halves the resolution between stages."""
 
     global_pooling: Literal["average", "max"] = "average"
     """How a feature map becomes one number."""

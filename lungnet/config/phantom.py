@@ -29,7 +29,7 @@ class PhantomConfig(Section):
     ambiguous_share: Annotated[float, Field(ge=0, le=0.5)] = 0.08
     """Share of malignant nodules that look benign, and of benign ones that look somewhat malignant."""
 
-    vessel_ends: Annotated[int, Field(ge=16, le=2048)] = 256
+    vessel_ends: Annotated[int, Field(ge=16, le=2048)] = 512
     """Ends of the arterial tree in each lung, rounded up to a power of two."""
 
     @model_validator(mode="after")

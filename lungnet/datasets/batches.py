@@ -1,7 +1,8 @@
 """tf.data batches whose order and augmentation are functions of (seed, epoch, sample), so that a resumed run cannot drift."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +12,7 @@ from lungnet.config.model import InputConfig
 from lungnet.config.training import AugmentationConfig
 from lungnet.datasets.augmentation import augment, draw_offset
 from lungnet.datasets.cohort import Cohort, Inputs
+from lungnet.errors import LungnetError
 from lungnet.seeds import stream
 
 
@@ -41,6 +43,26 @@ class Schedule:
     def order(self, epoch: int) -> NDArray[np.int64]:
         """The epoch's rows, shape (steps * size,), a function of (seed, epoch) only."""
         return stream(self.seed, "order", epoch).permutation(np.asarray(self.rows, np.int64))[: self.steps * self.size]
+
+
+@contextmanager
+def telling(cohort: Cohort) -> Iterator[Cohort]:
+    """The cohort, whose expected failures (a damaged scan, say) come out of TensorFlow's pipeline as what they are."""
+    failures: list[LungnetError] = []
+
+    def read(row: int, offset: tuple[int, ...]) -> Inputs:
+        try:
+            return cohort.read(row, offset)
+        except LungnetError as error:
+            failures.append(error)
+            raise
+
+    try:
+        yield replace(cohort, read=read)
+    except tf.errors.OpError:
+        if failures:
+            raise failures[0] from None
+        raise
 
 
 def training_batches(

@@ -2,6 +2,7 @@
 
 import logging
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,18 @@ LARGEST_BYTES = 8 << 30
 """An npz that would unpack to more is refused before any of it is read."""
 
 
+UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    ValueError,  # a pickle, or a header or size that does not hold
+    EOFError,
+    KeyError,
+    RuntimeError,  # an encrypted archive, or (NotImplementedError) a compression that Python does not know
+    MemoryError,  # a header that claims more than there is
+)
+"""What a damaged or crafted npz makes `zipfile` and NumPy raise."""
+
+
 def nodule_cohort(path: Path, shown: InputConfig) -> Cohort:
     """Read an npz with `images` (n, y, x) or `crops` (n, z, y, x) in HU, `label`, `patient_id` and perhaps `diameter_mm`.
 
@@ -31,15 +44,16 @@ def nodule_cohort(path: Path, shown: InputConfig) -> Cohort:
     """
     arrays = _read_arrays(path)
     images = _images(path, arrays, shown)
-    label = _column(path, arrays, "label", len(images)).astype(int)
+    label = _column(path, arrays, "label", len(images), "biuf")
     if not np.isin(label, (-1, 0, 1)).all():
         raise InputError(f"{path}: label has {sorted(set(label.tolist()))[:6]}; expected 0, 1 or -1 for no opinion")
+    diameter = _column(path, arrays, "diameter_mm", len(images), "iuf").astype(float) if "diameter_mm" in arrays else np.nan
     table = pd.DataFrame(
         {
-            "patient_id": _column(path, arrays, "patient_id", len(images)).astype(str),
+            "patient_id": _column(path, arrays, "patient_id", len(images), "Uiu").astype(str),
             "series_uid": [f"nodule-{row}" for row in range(len(images))],
-            "label": label,
-            "diameter_mm": _column(path, arrays, "diameter_mm", len(images)).astype(float) if "diameter_mm" in arrays else np.nan,
+            "label": label.astype(int),
+            "diameter_mm": diameter,
         }
     )
     is_usable = (table["label"] >= 0) & (table["patient_id"] != "")
@@ -69,11 +83,15 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         if unpacked > LARGEST_BYTES:
             raise InputError(f"{path}: unpacks to {unpacked:,} bytes; at most {LARGEST_BYTES:,} are read")
         with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files if name in ("images", "crops", "label", "patient_id", "diameter_mm")}
+            read = {name: arrays[name] for name in arrays.files if name in ("images", "crops", "label", "patient_id", "diameter_mm")}
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}; expected an npz of nodules") from None
-    except (zipfile.BadZipFile, ValueError, EOFError, KeyError) as error:
-        raise InputError(f"{path}: not an npz that can be read safely ({error})") from None
+    except UNREADABLE as error:
+        raise InputError(f"{path}: not an npz that can be read safely ({type(error).__name__}: {error})") from None
+    strange = [name for name, value in read.items() if not isinstance(value, np.ndarray)]
+    if strange:
+        raise InputError(f"{path}: {strange[0]} is no NumPy array; expected what numpy.savez writes")
+    return read
 
 
 def _images(path: Path, arrays: dict[str, NDArray[Any]], shown: InputConfig) -> NDArray[np.int16]:
@@ -89,9 +107,13 @@ def _images(path: Path, arrays: dict[str, NDArray[Any]], shown: InputConfig) -> 
     return images
 
 
-def _column(path: Path, arrays: dict[str, NDArray[Any]], name: str, n: int) -> NDArray[Any]:
+def _column(path: Path, arrays: dict[str, NDArray[Any]], name: str, n: int, kinds: str) -> NDArray[Any]:
+    """One value for each image, of one of NumPy's kinds of type."""
     if name not in arrays:
         raise InputError(f"{path}: `{name}` is missing; expected one for each of the {n} images")
     if arrays[name].shape != (n,):
         raise InputError(f"{path}: {name} has shape {arrays[name].shape}; expected ({n},), one for each image")
+    if arrays[name].dtype.kind not in kinds:
+        wanted = "text or whole numbers" if "U" in kinds else "numbers"
+        raise InputError(f"{path}: {name} is {arrays[name].dtype}; expected {wanted}")
     return arrays[name]

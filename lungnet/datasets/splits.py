@@ -52,6 +52,8 @@ def _folds(table: pd.DataFrame, config: DataConfig, seed: int) -> list[Sequence[
 def _draw(patients: pd.Series, share: float, seed: int) -> list[str]:
     try:
         _, chosen = train_test_split(patients.index.to_list(), test_size=share, stratify=patients.to_list(), random_state=seed % 2**32)
+        if patients[chosen].nunique() < patients.nunique():
+            raise ValueError("one label only")
     except ValueError:
         counts = patients.value_counts()
         raise InputError(

@@ -15,7 +15,7 @@ from lungnet.dicom.slices import Location
 from lungnet.dicom.sources import Candidate
 
 _TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError, MemoryError)
+BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError, MemoryError)
 _ALWAYS_ALLOWED_BYTES = 64 << 20  # a small archive of air compresses very well
 
 
@@ -35,7 +35,7 @@ def members(archive: Candidate, limits: IntakeConfig) -> Iterator[Candidate]:
             yield from _members(source, archive, budget, 1)
     except TooMuchError as bound:
         yield Candidate(archive.location, archive.name, b"", archive.size, refusal=("too-large", str(bound)))
-    except _BROKEN as error:
+    except BROKEN as error:
         yield Candidate(
             archive.location, archive.name, b"", archive.size, refusal=("corrupt", f"the archive is broken ({type(error).__name__})")
         )
@@ -107,7 +107,11 @@ def _members(
             refusal = ("too-large", f"a file in the archive has {size:,} bytes, at most {budget.limits.largest_member_bytes:,} are read")
             yield Candidate(location, name, b"", size, refusal=refusal)
             continue
-        data = budget.read(file)
+        try:
+            data = budget.read(file)
+        except BROKEN as error:
+            yield Candidate(location, name, b"", size, refusal=("corrupt", f"a file in the archive is broken ({type(error).__name__})"))
+            continue
         if not data:
             continue
         candidate = Candidate(location, name, data, len(data), data)

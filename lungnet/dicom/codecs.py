@@ -4,6 +4,8 @@ None of the decoders is under the GPL. Each is asked alone, so that the answer n
 and the strictest is taken where several could: a decoder that fills a broken picture up is worse than none.
 """
 
+import logging
+import warnings
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,10 @@ from pydicom import uid
 
 from lungnet.dicom.jpeg12 import decode_extended_jpeg
 from lungnet.dicom.slices import Encoding
+
+# Their logs repeat, with a traceback, what is raised anyway, and may quote values that identify a patient.
+for _name in ("pydicom", "openjpeg", "pylibjpeg"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 _GDCM, _CHARLS, _OPENJPEG, _PYDICOM, _ITK = "gdcm", "pyjpegls", "pylibjpeg", "pydicom", "itk"
 
@@ -41,9 +47,11 @@ SUPPORTED: dict[str, bool] = {
 } | dict.fromkeys(DECODERS, True)
 """Transfer syntaxes that are read, and whether their pixels are compressed."""
 
-LOSSY = frozenset(map(str, (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLSNearLossless)))
-"""Transfer syntaxes that always lose; JPEG 2000 tells in its codestream."""
+LOSSY, SIGN = "lossy", "sign"
+"""Codes of warnings that a codestream gives rise to."""
 
+_ALWAYS_LOSSY = frozenset(map(str, (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLSNearLossless)))
+# Of the others JPEG 2000 tells in its codestream.
 _JPEG_2000 = frozenset(map(str, (uid.JPEG2000Lossless, uid.JPEG2000, uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K)))
 _RLE_LARGEST_RATIO = 64  # a run of 128 equal bytes takes two (PS3.5 annex G)
 
@@ -52,27 +60,29 @@ class UndecodableError(Exception):
     """Says why a frame cannot be decoded."""
 
 
-def decode(frame: bytes, how: Encoding) -> tuple[NDArray[np.generic], bool]:
+def decode(frame: bytes, how: Encoding) -> tuple[NDArray[np.generic], frozenset[str]]:
     """Decode one encoded frame.
 
     Returns:
-        Stored values of shape (rows, columns), as integers of any width, bits above Bits Stored not yet cleared; and
-        whether the codestream contradicts the header's sign (then the codestream's holds).
+        Stored values of shape (rows, columns), as integers of any width, bits above Bits Stored not yet cleared; and the
+        codes of what the codestream shows: `lossy`, or `sign` where it contradicts the header's and is believed.
 
     Raises:
         UndecodableError: the codestream is broken, or describes another picture than the header.
     """
     plugin = DECODERS[how.transfer_syntax]
     _check_codestream(frame, how, plugin)
-    is_signed, contradicts = how.is_signed, False
+    is_signed, shown = how.is_signed, {LOSSY} if how.transfer_syntax in _ALWAYS_LOSSY else set()
     if how.transfer_syntax in _JPEG_2000:
-        codestream_signed = _jpeg_2000_sign(frame)
-        contradicts = codestream_signed and not how.is_signed
-        is_signed = how.is_signed or codestream_signed
+        if is_irreversible(frame):
+            shown.add(LOSSY)
+        if not is_signed and _jpeg_2000_sign(frame):
+            is_signed = True
+            shown.add(SIGN)
     try:
         if plugin == _ITK:
-            return decode_extended_jpeg(frame, how), False
-        return _run(frame, how, plugin, is_signed), contradicts
+            return decode_extended_jpeg(frame, how), frozenset(shown)
+        return _run(frame, how, plugin, is_signed), frozenset(shown)
     except Exception as error:
         # Decoders raise what they please, from struct.error to RuntimeError, and their texts quote no pixels.
         raise UndecodableError(f"the {plugin} decoder refuses the frame ({type(error).__name__})") from error
@@ -92,7 +102,9 @@ def _run(frame: bytes, how: Encoding, plugin: str, is_signed: bool) -> NDArray[n
         "photometric_interpretation": "MONOCHROME2",
         "pixel_keyword": "PixelData",
     }
-    array, _ = get_decoder(how.transfer_syntax).as_array(_encapsulated(frame), index=0, raw=True, decoding_plugin=plugin, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        array, _ = get_decoder(how.transfer_syntax).as_array(_encapsulated(frame), index=0, raw=True, decoding_plugin=plugin, **options)
     if array.shape != (how.rows, how.columns):
         raise ValueError("another shape")
     return array

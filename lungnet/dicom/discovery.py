@@ -1,7 +1,9 @@
 """From paths to one `Found` per series: files are told apart, headers read once, slices grouped and judged."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,7 +13,8 @@ from lungnet.dicom.elements import DEFLATED, Elements, OddHeaderError, ShortHead
 from lungnet.dicom.formats import format_of, found_volume
 from lungnet.dicom.found import Found
 from lungnet.dicom.geometry import build_grid
-from lungnet.dicom.headers import DICOMDIR, ENHANCED_CT, WANTED, Headers, T
+from lungnet.dicom.headers import WANTED, Headers, T
+from lungnet.dicom.kinds import DICOMDIR, ENHANCED_CT
 from lungnet.dicom.multiframe import frames_of
 from lungnet.dicom.slices import Slice
 from lungnet.dicom.sources import Candidate, candidates, read_range
@@ -20,7 +23,6 @@ from lungnet.volume import Warned
 
 SET_ASIDE = frozenset([reasons.LOCALIZER, reasons.DERIVED, reasons.NOT_CT])
 """Problems of kind: such files are left out when enough slices remain; any other problem refuses the series."""
-
 
 FILE_SET_ID = 0x00041130  # only a DICOMDIR has it
 SCANNED = WANTED | {FILE_SET_ID}
@@ -46,12 +48,18 @@ def find_series(paths: Sequence[Path], limits: IntakeConfig | None = None) -> li
     headers = Headers(limits)
     groups: dict[tuple[str, str, str], list[Slice]] = {}
     found: list[Found] = []
+    remains: Counter[Path] = Counter()
     for candidate in candidates([Path(path) for path in paths], limits):
+        if not candidate.head.strip(b"\0") and candidate.refusal is None:
+            remains[candidate.location.path.parent] += 1
+            continue
         for one in _read(candidate, headers, found):
             who = one.identity
             alone = str(one.location) if not who.series_uid else ""
             groups.setdefault((who.patient_id, who.study_uid, who.series_uid or alone), []).append(one)
     found.extend(judge(slices, limits) for slices in groups.values())
+    remains.update(f.path.parent for f in found if _may_be_a_lost_slice(f))
+    found = [_beside(one, remains) for one in found]
     return sorted(found, key=lambda f: (f.patient_id, f.study_uid, f.series_uid, str(f.path)))
 
 
@@ -87,6 +95,22 @@ def judge(slices: list[Slice], limits: IntakeConfig) -> Found:
         "dicom",
         limits,
     )
+
+
+def _may_be_a_lost_slice(found: Found) -> bool:
+    """Whether this is one broken file, maybe cut before it says which series it belongs to."""
+    if found.refusal is None or len(found.slices) > 1:
+        return False
+    return not found.series_uid or found.refusal[0] in (reasons.CORRUPT, reasons.MISSING_TAG, reasons.UNDECODABLE)
+
+
+def _beside(found: Found, remains: Counter[Path]) -> Found:
+    """Tell a series of files in its folders that cannot be read: they may be slices lost from its ends."""
+    lost = sum(remains[folder] for folder in {s.location.path.parent for s in found.slices}) if found.grid else 0
+    if not lost:
+        return found
+    said = Warned("unreadable-beside", f"{lost} file(s) beside the slices cannot be used and may have been slices")
+    return replace(found, warnings=(*found.warnings, said))
 
 
 def _read(candidate: Candidate, headers: Headers, found: list[Found]) -> Iterable[Slice]:

@@ -112,6 +112,15 @@ def read_elements(head: bytes, wanted: frozenset[int], *, is_whole: bool) -> Ele
         OddHeaderError: no plain header.
         ShortHeaderError: `head` ends before Pixel Data and the file goes on.
     """
+    try:
+        return _read(head, wanted)
+    except (struct.error, ShortHeaderError):
+        if not is_whole:
+            raise ShortHeaderError from None
+        raise OddHeaderError("the header ends in the middle of an element") from None
+
+
+def _read(head: bytes, wanted: frozenset[int]) -> Elements:
     start = PREAMBLE if is_part_10(head) else 0
     values: dict[int, bytes] = {}
     if head[start : start + 2] == b"\x02\x00":
@@ -120,18 +129,13 @@ def read_elements(head: bytes, wanted: frozenset[int], *, is_whole: bool) -> Ele
     data = head
     if named == DEFLATED:
         data, start = _inflate(head[start:], len(head) * 64 + (1 << 16)), 0
-        is_whole = True
     found = _recognize(data[start : start + 8], named)
-    try:
-        if found == IMPLICIT_LE:
-            at, length = _walk_implicit(data, start, wanted, values)
-        else:
-            at, length = _walk_explicit(data, start, ">" if found == EXPLICIT_BE else "<", wanted, values, stop_at=PIXEL_DATA)
-    except (struct.error, ShortHeaderError):
-        if not is_whole:
-            raise ShortHeaderError from None
-        raise OddHeaderError("the header ends in the middle of an element") from None
-    return Elements(values, ">" if found == EXPLICIT_BE else "<", found, found != named, at if length >= 0 else -1, max(length, 0))
+    order = ">" if found == EXPLICIT_BE else "<"
+    if found == IMPLICIT_LE:
+        at, length = _walk_implicit(data, start, wanted, values)
+    else:
+        at, length = _walk_explicit(data, start, order, wanted, values, stop_at=PIXEL_DATA)
+    return Elements(values, order, found, found != named, at if length >= 0 else -1, max(length, 0))
 
 
 def data_set_offset(head: bytes) -> int:

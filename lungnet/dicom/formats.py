@@ -19,7 +19,8 @@ from lungnet.dicom import reasons
 from lungnet.dicom.found import Found
 from lungnet.dicom.geometry import DIRECTION_TOLERANCE, as_stack, canonical
 from lungnet.dicom.nifti import from_ras
-from lungnet.dicom.plausibility import check_order, check_values
+from lungnet.dicom.order import check_order
+from lungnet.dicom.plausibility import check_values
 from lungnet.dicom.slices import Location
 from lungnet.dicom.values import to_hu
 from lungnet.errors import SeriesRefused

@@ -230,10 +230,8 @@ def _refuse_gaps(gaps: Vector, usual: float, limits: IntakeConfig) -> None:
         )
     if gaps.max() > limits.largest_gap_mm:
         k = int(gaps.argmax())
-        raise SeriesRefused(
-            reasons.IRREGULAR_SPACING,
-            f"slices lie {gaps.min():.2f} to {gaps.max():.2f} mm apart (widest after slice {k + 1}), at most {limits.largest_gap_mm:g} mm are resampled",
-        )
+        found = f"slices lie {gaps.min():.2f} to {gaps.max():.2f} mm apart, widest after slice {k + 1}"
+        raise SeriesRefused(reasons.IRREGULAR_SPACING, f"{found}; gaps of up to {limits.largest_gap_mm:g} mm are resampled")
 
 
 def _shear(

@@ -7,48 +7,11 @@ from lungnet.config.intake import IntakeConfig
 from lungnet.dicom import reasons
 from lungnet.dicom.codecs import SUPPORTED
 from lungnet.dicom.elements import UNDEFINED, Elements
+from lungnet.dicom.kinds import CT_IMAGE, kind_problem
 from lungnet.dicom.slices import BadValueError, Encoding, Identity, Location, Slice, Triple, Values, changed
 
-CT_IMAGE: Final = "1.2.840.10008.5.1.4.1.1.2"
-ENHANCED_CT: Final = frozenset(["1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2"])
-SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"
-DICOMDIR: Final = "1.2.840.10008.1.3.10"
-
-SCOUTS = frozenset(["LOCALIZER", "SCOUT", "SURVIEW", "REF_SURVIEW", "TOPOGRAM", "SCANOGRAM"])
-"""Values of Image Type (0008,0008) that name a localizer; the standard's and vendors'."""
-
-COMPUTED = frozenset(
-    [
-        "MPR",
-        "CPR",
-        "CURVED",
-        "PROJECTION IMAGE",
-        "MIP",
-        "MINIP",
-        "AVERAGE",
-        "MEAN",
-        "VRT",
-        "3D",
-        "SSD",
-        "VOLREN",
-        "REFORMATTED",
-        "PERFUSION",
-        "RCBF",
-        "RCBV",
-        "MTT",
-        "TTP",
-        "SUBTRACTION",
-        "FUSION",
-        "MASK",
-        "SCREEN SAVE",
-        "SCREENSAVE",
-        "SECONDARY CAPTURE",
-        "DOSE_INFO",
-        "DOSE",
-        "GSP",
-    ]
-)
-"""Values of Image Type that name a picture computed from slices."""
+OTHER_UNITS = frozenset(["OD", "MGML", "Z_EFF", "ED", "EDW", "PCT"])
+"""Rescale Types that are certainly no HU (PS3.3 section C.11.1.1.2)."""
 
 T: Final[dict[str, int]] = {
     "image_type": 0x00080008,
@@ -171,35 +134,8 @@ class Headers:
 
     def judged(self, one: Slice, file_bytes: int) -> Slice:
         """The slice, with the problem that its header alone shows."""
-        problem = kind_problem(one) or _missing(one) or _unreadable(one, file_bytes, self.limits)
+        problem = kind_problem(one) or _missing(one) or _no_hu(one) or _unreadable(one, file_bytes, self.limits)
         return one if problem is None else _with_problem(one, *problem)
-
-
-def kind_problem(one: Slice) -> tuple[str, str] | None:
-    """Why this is no slice of a CT stack, by what it says it is."""
-    who = one.identity
-    is_ct = who.sop_class == CT_IMAGE or who.sop_class in ENHANCED_CT
-    if who.modality not in ("CT", "") or (not is_ct and not who.sop_class.startswith(SECONDARY_CAPTURE)):
-        return reasons.NOT_CT, f"Modality is {who.modality or 'absent'}, SOP class {who.sop_class or 'absent'}"
-    if scouts := SCOUTS.intersection(who.image_type):
-        return reasons.LOCALIZER, "Image Type (0008,0008) says " + "\\".join(sorted(scouts))
-    why = _derived(one, is_ct)
-    return (reasons.DERIVED, why) if why else None
-
-
-def _derived(one: Slice, is_ct: bool) -> str:
-    """Why a picture was computed rather than scanned; empty where it was not."""
-    kinds = one.identity.image_type
-    if not is_ct:
-        return "a secondary capture (SOP class)"
-    if one.encoding.samples != 1:
-        return f"{one.encoding.samples} samples a pixel: a color picture, no CT values"
-    if computed := COMPUTED.intersection(kinds):
-        return "Image Type (0008,0008) says " + "\\".join(sorted(computed))
-    # Lossy recompression makes an axial slice DERIVED by the rules (PS3.3 section C.7.6.1.1.2) and keeps it a slice.
-    if kinds[:2] == ("DERIVED", "SECONDARY") and "AXIAL" not in kinds:
-        return "Image Type (0008,0008) says DERIVED\\SECONDARY"
-    return ""
 
 
 def _placed(one: Slice, values: Values) -> Slice:
@@ -241,13 +177,17 @@ def _missing(one: Slice) -> tuple[str, str] | None:
     return (reasons.MISSING_TAG, f"{', '.join(names)} absent, empty or zero") if names else None
 
 
+def _no_hu(one: Slice) -> tuple[str, str] | None:
+    if one.rescale_type in OTHER_UNITS:
+        return reasons.IMPLAUSIBLE_HU, f"Rescale Type (0028,1054) is {one.rescale_type}: the values are no HU"
+    return (reasons.IMPLAUSIBLE_HU, "Rescale Slope (0028,1053) is 0") if one.slope == 0 else None
+
+
 def _unreadable(one: Slice, file_bytes: int, limits: IntakeConfig) -> tuple[str, str] | None:
     how = one.encoding
     assert one.pixel_spacing is not None
     if min(one.pixel_spacing) <= 0 or max(one.pixel_spacing) > 100:
         return reasons.CORRUPT, f"Pixel Spacing (0028,0030) of {one.pixel_spacing[0]:g} x {one.pixel_spacing[1]:g} mm"
-    if one.slope == 0:
-        return reasons.IMPLAUSIBLE_HU, "Rescale Slope (0028,1053) is 0"
     if how.transfer_syntax not in SUPPORTED:
         return reasons.UNDECODABLE, f"transfer syntax {how.transfer_syntax[:64] or 'absent'} is not supported"
     if max(how.rows, how.columns) > limits.largest_rows:
@@ -259,8 +199,8 @@ def _unreadable(one: Slice, file_bytes: int, limits: IntakeConfig) -> tuple[str,
 
 def _truncated(one: Slice, file_bytes: int) -> tuple[str, str] | None:
     how = one.encoding
-    if how.frames < 1:
-        return reasons.CORRUPT, "Number of Frames (0028,0008) is not positive"
+    if how.frames < 1 or (how.frames > 1 and one.identity.sop_class == CT_IMAGE):
+        return reasons.CORRUPT, f"Number of Frames (0028,0008) is {how.frames}"
     if one.pixel_length == UNDEFINED:
         return None
     if SUPPORTED[how.transfer_syntax]:

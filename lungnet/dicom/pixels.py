@@ -8,19 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungnet.config.intake import IntakeConfig
-from lungnet.dicom.archives import TooMuchError, read_members
-from lungnet.dicom.codecs import SUPPORTED, UndecodableError, decode
+from lungnet.dicom.archives import BROKEN, TooMuchError, read_members
+from lungnet.dicom.codecs import SIGN, SUPPORTED, UndecodableError, decode
 from lungnet.dicom.elements import DEFLATED, PREAMBLE, UNDEFINED
 from lungnet.dicom.slices import Encoding, Slice
 from lungnet.dicom.sources import read_range
 from lungnet.dicom.values import native_values, stored_values
 
+Decoded = tuple[int, NDArray[np.generic], frozenset[str]]
 
-def decoded(slices: Sequence[Slice], limits: IntakeConfig) -> Iterator[tuple[int, NDArray[np.generic], bool]]:
+
+def decoded(slices: Sequence[Slice], limits: IntakeConfig) -> Iterator[Decoded]:
     """Decode the slices of a series, each file read once, in whatever order is quickest.
 
     Yields:
-        The slice's index in `slices`, its stored values (rows, columns), whether its codestream contradicts the header's sign.
+        The slice's index in `slices`, its stored values (rows, columns), and what its codestream shows: codes of warnings.
 
     Raises:
         UndecodableError: says which slice and why.
@@ -37,7 +39,7 @@ def decoded(slices: Sequence[Slice], limits: IntakeConfig) -> Iterator[tuple[int
         yield from _from_archive(slices, members, limits)
 
 
-def _from_archive(slices: Sequence[Slice], indices: list[int], limits: IntakeConfig) -> Iterator[tuple[int, NDArray[np.generic], bool]]:
+def _from_archive(slices: Sequence[Slice], indices: list[int], limits: IntakeConfig) -> Iterator[Decoded]:
     by_location: dict[object, list[int]] = {}
     for i in indices:
         by_location.setdefault(slices[i].location, []).append(i)
@@ -47,6 +49,8 @@ def _from_archive(slices: Sequence[Slice], indices: list[int], limits: IntakeCon
                 yield (i, *_frame(slices[i], _File(data).open(slices[i])))
     except TooMuchError as bound:
         raise UndecodableError(str(bound)) from bound
+    except BROKEN as error:
+        raise UndecodableError(f"the archive is broken ({type(error).__name__})") from error
     if by_location:
         raise UndecodableError("the archive changed while it was read")
 
@@ -121,19 +125,18 @@ def _frames(data: bytes, how: Encoding) -> list[bytes]:
         raise UndecodableError(f"the fragments of the pixel data are broken ({type(error).__name__})") from error
 
 
-def _frame(one: Slice, file: _File) -> tuple[NDArray[np.generic], bool]:
+def _frame(one: Slice, file: _File) -> tuple[NDArray[np.generic], frozenset[str]]:
     how = one.encoding
-    contradicts = False
+    shown: frozenset[str] = frozenset()
     if SUPPORTED[how.transfer_syntax]:
         assert one.pixel_length == UNDEFINED
         frame = file.frame(one.frame)
-        words, contradicts = decode(frame, how)
+        words, shown = decode(frame, how)
     else:
         needed = how.frame_bytes
         data = file.bytes_at(one.pixel_offset + one.frame * needed, needed)
         if len(data) < needed:
             raise UndecodableError(f"pixel data is truncated: {len(data):,} of {needed:,} bytes")
         words = native_values(data, how)
-    if contradicts:
-        return words, True
-    return stored_values(words, how), False
+    # A codestream that is signed against its header comes as it should be; the header's sign must not be applied again.
+    return (words if SIGN in shown else stored_values(words, how)), shown

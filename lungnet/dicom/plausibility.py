@@ -1,4 +1,4 @@
-"""What only the values show: whether they can be Hounsfield units, of a chest, in the right order.
+"""What only the values show: whether they can be Hounsfield units of a chest.
 
 The bounds are wide on purpose: a wrong refusal loses a patient, and what is merely odd is told as a warning.
 """
@@ -29,15 +29,6 @@ SMALLEST_LUNG_LITRES, SMALLEST_LUNG_PART = 0.4, 0.04
 
 JUDGED_MM = (60.0, 150.0, 150.0)
 """Only volumes at least so large, along (z, y, x), are judged by their content: no phantom insert, no thin slab."""
-
-FOREIGN_RATIO = 1.6
-"""A slice that differs so much more from both neighbours than they do from each other does not belong between them."""
-
-SWAPPED_RATIO = 0.8
-"""Two neighbours whose exchange lowers the differences to the slices around them to this part are out of order."""
-
-_STRIDE = 8
-_SMALLEST_DIFFERENCE_HU = 2.0
 
 
 def deep_part(stored: NDArray[np.generic], slope: float, intercept: float) -> float:
@@ -105,64 +96,3 @@ def _check_lungs(sample: NDArray[np.int16], litres: float, body_part: str) -> li
     if body_part and not any(part in body_part for part in known):
         return [Warned("body-part", "Body Part Examined (0018,0015) names no chest, the pixels show lungs")]
     return []
-
-
-def check_order(stack: NDArray[np.int16]) -> list[Warned]:
-    """Notice slices that were exchanged, repeated or replaced, by what they show.
-
-    Args:
-        stack: HU, shape (slices, rows, columns), in the order of positions.
-
-    Returns:
-        Warnings `repeated-pixels`, `discontinuity`, `slice-order`; of distant slices all are found, of neighbours in noise not all.
-    """
-    if len(stack) < 4:
-        return []
-    small = _thumbnails(stack)
-    warnings = _repeated(stack, small)
-    one = np.abs(np.diff(small, axis=0)).mean(axis=(1, 2)) + 1e-6
-    two = np.abs(small[2:] - small[:-2]).mean(axis=(1, 2)) + 1e-6
-    nearer = np.minimum(one[:-1], one[1:])
-    foreign = np.flatnonzero((nearer > FOREIGN_RATIO * two) & (nearer > _SMALLEST_DIFFERENCE_HU)) + 1
-    if foreign.size:
-        warnings.append(Warned("discontinuity", f"{_some(foreign)} resemble(s) neither neighbour, which resemble each other"))
-    as_is, exchanged = one[:-2] + one[2:], two[:-1] + two[1:]
-    swapped = np.flatnonzero((exchanged < SWAPPED_RATIO * as_is) & (as_is > 2 * _SMALLEST_DIFFERENCE_HU)) + 1
-    swapped = swapped[~np.isin(swapped, foreign) & ~np.isin(swapped + 1, foreign)]
-    if swapped.size:
-        warnings.append(Warned("slice-order", f"{_some(swapped)} would fit better exchanged with the next"))
-    return warnings
-
-
-def _thumbnails(stack: NDArray[np.int16]) -> NDArray[np.float32]:
-    """Every eighth row, means of eight columns: enough to compare slices, with a third of the noise."""
-    columns = stack.shape[2] // _STRIDE * _STRIDE
-    if columns == 0:
-        return np.clip(stack, -1000, 500).astype(np.float32)
-    rows = np.clip(stack[:, ::_STRIDE, :columns], -1000, 500).reshape(len(stack), -1, columns // _STRIDE, _STRIDE)
-    means: NDArray[np.float32] = rows.mean(axis=3, dtype=np.float32)
-    return means
-
-
-def _repeated(stack: NDArray[np.int16], small: NDArray[np.float32]) -> list[Warned]:
-    first: dict[bytes, int] = {}
-    pairs = []
-    for i, thumbnail in enumerate(small):
-        if thumbnail.min() == thumbnail.max():
-            continue  # a slice of nothing but air has nothing to repeat
-        j = first.setdefault(thumbnail.tobytes(), i)
-        if j != i and np.array_equal(stack[i], stack[j]):
-            pairs.append((j + 1, i + 1))
-    if not pairs:
-        return []
-    return [
-        Warned(
-            "repeated-pixels",
-            f"slices {pairs[0][0]} and {pairs[0][1]} hold the same pixels at different positions ({len(pairs)} such in all)",
-        )
-    ]
-
-
-def _some(indices: NDArray[np.intp]) -> str:
-    named = ", ".join(str(i + 1) for i in indices[:3])
-    return f"slice {named}" if len(indices) <= 3 else f"slice {named} and {len(indices) - 3} more"

@@ -1,17 +1,17 @@
 """From a found series to a `Volume`: each pixel is read once and lands at its final place."""
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
 from lungnet.dicom import reasons
-from lungnet.dicom.codecs import LOSSY, UndecodableError
+from lungnet.dicom.codecs import UndecodableError
 from lungnet.dicom.formats import read_volume
 from lungnet.dicom.found import Found
 from lungnet.dicom.geometry import Grid, as_stack
+from lungnet.dicom.order import check_order
 from lungnet.dicom.pixels import decoded
-from lungnet.dicom.plausibility import check_order, check_values, deep_part, refuse_deep
+from lungnet.dicom.plausibility import check_values, deep_part, refuse_deep
+from lungnet.dicom.reasons import WARNINGS
 from lungnet.dicom.repair import put_shifted, resample_planes
 from lungnet.dicom.slices import Slice
 from lungnet.dicom.values import mark_padding, to_hu
@@ -44,47 +44,40 @@ def read_series(found: Found) -> Volume:
     return Volume(hu, found.grid.affine, found.patient_id, found.series_uid, tuple(warnings))
 
 
-class Seen(NamedTuple):
-    """What the values of one slice showed."""
-
-    is_rounded: bool
-    is_clipped: bool
-    is_padding_ambiguous: bool
-    deep_part: float
-    is_sign_doubted: bool = False
-
-
 def _read_slices(found: Found, grid: Grid, warnings: list[Warned]) -> NDArray[np.int16]:
     """Fill the volume; uneven slices go to a stack of their own first."""
     hu = np.empty(grid.shape, np.int16)
     final = as_stack(hu, grid.axes, grid.flips)
     stack = final if grid.planes is None else np.empty((max(grid.places) + 1, *grid.canvas), np.int16)
-    seen: list[Seen] = []
+    noticed: set[str] = {warning.code for warning in warnings}
+    known = frozenset(noticed)
+    deep: list[float] = []
     filled = np.zeros(len(stack), bool)
     copies = 0
     try:
-        for index, stored, contradicts in decoded(found.slices, found.limits):
+        for index, stored, shown in decoded(found.slices, found.limits):
             place = grid.places[index]
             target = np.empty_like(stack[place]) if filled[place] else stack[place]
             shift = None if grid.shifts is None else grid.shifts[index]
-            seen.append(_place(stored, found.slices[index], target, shift)._replace(is_sign_doubted=contradicts))
+            noticed |= shown | _place(stored, found.slices[index], target, shift)
+            deep.append(deep_part(stored, found.slices[index].slope or 1, found.slices[index].intercept or 0))
             if filled[place] and not np.array_equal(target, stack[place]):
                 raise SeriesRefused(reasons.DUPLICATE_POSITION, f"two different slices lie at position {place + 1} of {len(stack)}")
             copies += bool(filled[place])
             filled[place] = True
     except UndecodableError as broken:
         raise SeriesRefused(reasons.UNDECODABLE, str(broken)) from broken
-    refuse_deep([s.deep_part for s in seen])
+    refuse_deep(deep)
     if copies:
         warnings.append(Warned("duplicate-dropped", f"{copies} exact {'copy' if copies == 1 else 'copies'} of slices dropped"))
-    warnings += _remarks(seen, found)
+    warnings += [Warned(code, WARNINGS[code]) for code in sorted(noticed - known)]
     if grid.planes is not None:
         resample_planes(stack, grid.planes, final)
     return hu
 
 
-def _place(stored: NDArray[np.generic], one: Slice, target: NDArray[np.int16], shift: tuple[float, float] | None) -> Seen:
-    """Write the HU of one slice where it belongs."""
+def _place(stored: NDArray[np.generic], one: Slice, target: NDArray[np.int16], shift: tuple[float, float] | None) -> set[str]:
+    """Write the HU of one slice where it belongs; returns the codes of what should be known."""
     assert one.slope is not None
     assert one.intercept is not None
     plane = target if shift is None else np.empty(stored.shape, np.int16)
@@ -92,20 +85,4 @@ def _place(stored: NDArray[np.generic], one: Slice, target: NDArray[np.int16], s
     ambiguous = mark_padding(stored, one.encoding, (one.slope, one.intercept), plane)
     if shift is not None:
         put_shifted(plane, shift, target)
-    return Seen(rounded, clipped, ambiguous, deep_part(stored, one.slope, one.intercept))
-
-
-def _remarks(seen: list[Seen], found: Found) -> list[Warned]:
-    said = []
-    if any(s.is_rounded for s in seen):
-        said.append(Warned("rounded", "values were not whole HU and were rounded to the nearest"))
-    if any(s.is_clipped for s in seen):
-        said.append(Warned("clipped", "values above 32,767 HU were clipped"))
-    if any(s.is_padding_ambiguous for s in seen):
-        said.append(Warned("padding", "the padding value is a tissue's too and was believed only where it touches the edge of a slice"))
-    if any(s.is_sign_doubted for s in seen):
-        said.append(Warned("sign", "the codestream is signed, the header is not; the codestream was believed"))
-    syntaxes = {s.encoding.transfer_syntax for s in found.slices}
-    if syntaxes & LOSSY and not any(w.code == "lossy" for w in found.warnings):
-        said.append(Warned("lossy", "the transfer syntax is a lossy one"))
-    return said
+    return {code for code, is_so in (("rounded", rounded), ("clipped", clipped), ("padding", ambiguous)) if is_so}

@@ -53,6 +53,7 @@ WARNINGS: Final[dict[str, str]] = {
     "spacing-from-thickness": "one slice only: its thickness was taken as its spacing",
     "slice-order": "the order of the slices by position looks wrong by instance numbers or by content",
     "slice-count": "fewer slices than the headers or instance numbers promise",
+    "unreadable-beside": "files beside the slices cannot be read and may have been slices",
     "repeated-pixels": "slices at different positions hold the same pixels",
     "discontinuity": "a slice does not resemble its neighbours, which resemble each other",
     "lossy": "the pixels went through lossy compression",

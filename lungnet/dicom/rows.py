@@ -1,6 +1,7 @@
 """The verdict on each series as a row for people and programs, and the choice among a patient's series."""
 
 import math
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -100,12 +101,10 @@ def choose(rows: Sequence[SeriesRow]) -> list[SeriesRow]:
         longest = max(_length_mm(rows[i]) for i in usable)
         best = min(usable, key=lambda i: _rank(rows[i], longest))
         for i in usable:
-            said = (
-                f"{'chosen' if i == best else 'not chosen'} among {len(usable)} usable series: {POLICY}"
-                if len(usable) > 1
-                else rows[i].detail
-            )
-            chosen[i] = replace(rows[i], chosen=i == best, detail=said)
+            detail = f"not chosen among {len(usable)} usable series"
+            if i == best:
+                detail = f"chosen among {len(usable)} usable series: {POLICY}"
+            chosen[i] = replace(rows[i], chosen=i == best, detail=detail if len(usable) > 1 else rows[i].detail)
     return chosen
 
 
@@ -132,7 +131,7 @@ def _length_mm(row: SeriesRow) -> float:
 def _plain_row(found: Found) -> SeriesRow:
     one = found.slices[0] if found.slices else None
     return SeriesRow(
-        str(found.path),
+        os.fsencode(found.path).decode("utf-8", "replace"),  # names that are no UTF-8 must not break the output
         found.patient_id,
         found.study_uid,
         found.series_uid,

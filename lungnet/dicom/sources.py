@@ -61,6 +61,10 @@ def candidates(paths: Sequence[Path], limits: IntakeConfig) -> Iterator[Candidat
 def read_range(path: Path, offset: int, length: int) -> bytes:
     """Bytes of a file, fewer where it ends."""
     with path.open("rb", buffering=0) as file:
+        # A read takes memory for all it may get: never ask for more than there is.
+        length = min(length, os.fstat(file.fileno()).st_size - offset)
+        if length <= 0:
+            return b""
         file.seek(offset)
         data = file.read(length)
         while len(data) < length and (more := file.read(length - len(data))):
@@ -107,4 +111,5 @@ def _look(path: Path) -> Candidate | None:
             size = os.fstat(file.fileno()).st_size
     except OSError as error:
         return Candidate(Location(path), path.name.lower(), b"", 0, refusal=("corrupt", f"the file cannot be read ({error.strerror})"))
-    return Candidate(Location(path), path.name.lower(), head, size) if head else None
+    # An empty file tells nothing, unless it is what is left of a slice.
+    return Candidate(Location(path), path.name.lower(), head, size) if head or path.suffix.lower() == ".dcm" else None

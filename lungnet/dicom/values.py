@@ -55,7 +55,8 @@ def to_hu(stored: NDArray[np.generic], slope: float, intercept: float, out: NDAr
     hu *= slope
     hu += intercept
     whole = np.rint(hu)
-    is_rounded = not (float(slope).is_integer() and float(intercept).is_integer()) and bool((whole != hu).any())
+    is_whole = stored.dtype.kind in "iu" and float(slope).is_integer() and float(intercept).is_integer()
+    is_rounded = not is_whole and bool((whole != hu).any())
     is_clipped = bool(whole.max(initial=0) > HIGHEST_HU)
     np.clip(whole, AIR_HU, HIGHEST_HU, out=whole)
     out[...] = whole

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy.special import ndtr, ndtri
 
-from lungnet.evaluation.curves import Ranking, average_precision, highest_tpr, specificity_at
+from lungnet.evaluation.curves import average_precision, bins_of, highest_tpr, ranking, specificity_at
 from lungnet.evaluation.intervals import LEVEL, Floats, Interval, Ints, Z
 
 FPR_GRID = np.linspace(0.0, 1.0, 101)
@@ -15,31 +16,45 @@ RATE = 0.90
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """What is resampled.
+    """What is resampled; all but `ends` by row, highest score first, shape (n,).
 
     Attributes:
-        labels: 0 or 1 as float64, shape (n,).
-        patients: 0..P-1, shape (n,).
-        ranking: of the scores.
-        means: columns whose weighted means are wanted, shape (n, k).
-        bins: one-hot equal-mass bins times (label - probability), shape (n, K); its absolute column sums make the ECE.
+        labels: 0 or 1.
+        patients: 0..P-1.
+        losses: the log loss of a row.
+        gaps: label less probability; its square is the row's Brier score, its sums over bins make the calibration error.
+        starts: position of the first row of each equal-mass bin, shape (K,).
+        ends: position of the last row of each distinct score, shape (k,).
     """
 
     labels: Floats
     patients: Ints
-    ranking: Ranking
-    means: Floats
-    bins: Floats
+    losses: Floats
+    gaps: Floats
+    starts: Ints
+    ends: Ints
+
+
+def sample_of(labels: Ints, probabilities: Floats, patients: Ints, losses: Floats) -> Sample:
+    """Sort rows for `resample`; patients are renumbered along, so that looking up their weights stays within the cache."""
+    rank = ranking(probabilities)
+    order = rank.order
+    bins = bins_of(probabilities)[order]
+    starts = np.flatnonzero(np.append(True, bins[1:] != bins[:-1]))
+    renumbered = pd.factorize(patients[order])[0].astype(np.int64)
+    return Sample(labels[order].astype(np.float64), renumbered, losses[order], (labels - probabilities)[order], starts, rank.ends)
 
 
 @dataclass(frozen=True, eq=False)
 class Replicates:
-    """Figures of every replicate; those of one class only are left out.
+    """Figures of every replicate, shape (B,) each, `tpr` (B, 101) over `FPR_GRID`; replicates of one class only are left out.
 
-    Shapes: `means` (B, k); `ece`, `pr_auc`, `sensitivity` and `specificity` (at the other's 90 %) (B,); `tpr` (B, 101) over `FPR_GRID`.
+    `sensitivity` and `specificity` are those at the other's 90 %.
     """
 
-    means: Floats
+    prevalence: Floats
+    log_loss: Floats
+    brier: Floats
     ece: Floats
     pr_auc: Floats
     sensitivity: Floats
@@ -53,29 +68,28 @@ def resample(sample: Sample, replicates: int, rng: np.random.Generator) -> Repli
     Not stratified: the number of positives varies, as it would in another cohort.
 
     Args:
-        sample: rows in table order.
+        sample: the rows.
         replicates: number of cohorts drawn.
         rng: the only source of randomness.
     """
     count = int(sample.patients.max()) + 1
-    columns = np.hstack([sample.means, sample.bins])
-    k = sample.means.shape[1]
-    means, ece, pr, sensitivity, specificity, tpr = [], [], [], [], [], []
+    squares = sample.gaps**2
+    figures = []
+    curves = []
     for _ in range(replicates):
         weights = np.bincount(rng.integers(count, size=count), minlength=count).astype(np.float64)[sample.patients]
-        falling = weights[sample.ranking.order]
-        hits = np.cumsum(falling * sample.labels[sample.ranking.order])[sample.ranking.ends]
-        rows = np.cumsum(falling)[sample.ranking.ends]
-        if hits[-1] in (0, rows[-1]):
+        hits = np.cumsum(weights * sample.labels)[sample.ends]
+        rows = np.cumsum(weights)[sample.ends]
+        n = rows[-1]
+        if hits[-1] in (0, n):
             continue
-        sums = weights @ columns
-        means.append(sums[:k] / rows[-1])
-        ece.append(np.abs(sums[k:]).sum() / rows[-1])
-        pr.append(average_precision(hits, rows))
-        tpr.append(highest_tpr(hits, rows, FPR_GRID))
-        sensitivity.append(tpr[-1][round((1 - RATE) * 100)])
-        specificity.append(specificity_at(RATE, hits, rows))
-    return Replicates(np.array(means), np.array(ece), np.array(pr), np.array(sensitivity), np.array(specificity), np.array(tpr))
+        error = np.abs(np.add.reduceat(weights * sample.gaps, sample.starts)).sum() / n
+        means = (hits[-1] / n, np.sum(weights * sample.losses) / n, np.sum(weights * squares) / n)
+        curves.append(highest_tpr(hits, rows, FPR_GRID))
+        at_rate = (curves[-1][round((1 - RATE) * 100)], specificity_at(RATE, hits, rows))
+        figures.append((*means, error, average_precision(hits, rows), *at_rate))
+    prevalence, loss, brier, ece, pr_auc, sensitivity, specificity = np.array(figures).T
+    return Replicates(prevalence, loss, brier, ece, pr_auc, sensitivity, specificity, np.array(curves))
 
 
 def interval(value: float, draws: Floats) -> Interval:

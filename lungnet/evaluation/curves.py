@@ -65,7 +65,7 @@ def precision_recall_curve(labels: Ints, scores: Floats) -> Curve:
 def average_precision(hits: Floats, rows: Floats) -> float:
     """Area below the precision-recall steps, scikit-learn's `average_precision_score`, from counts at each threshold."""
     gained = np.diff(hits, prepend=0.0)
-    used = gained > 0
+    used = np.flatnonzero(gained)
     return float(np.sum(gained[used] * hits[used] / rows[used]) / hits[-1])
 
 
@@ -158,8 +158,8 @@ def highest_tpr(hits: Floats, rows: Floats, grid: Floats) -> Floats:
         grid: false positive rates, 0..1.
     """
     alarms = rows - hits
-    at = np.searchsorted(alarms / alarms[-1], grid + 1e-12, side="right")
-    return np.append(0.0, hits / hits[-1])[at]
+    at = np.searchsorted(alarms, grid * alarms[-1] + 1e-9, side="right")
+    return np.where(at > 0, hits[at - 1] / hits[-1], 0.0)
 
 
 def specificity_at(sensitivity: float, hits: Floats, rows: Floats) -> float:

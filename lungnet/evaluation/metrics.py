@@ -16,7 +16,6 @@ from lungnet.evaluation.curves import (
     OperatingPoint,
     ReliabilityBin,
     average_precision,
-    bins_of,
     expected_calibration_error,
     highest_tpr,
     operating_points,
@@ -164,9 +163,8 @@ def evaluate_table(table: pd.DataFrame, options: EvaluationOptions | None = None
     labels, probabilities = rows["label"].to_numpy(), rows["probability"].to_numpy()
     constant = prior(labels, _train_prevalence(table, options))
     bins = reliability(labels, probabilities, patients)
-    draws = bootstrap.resample(
-        _sample(labels, probabilities, patients, constant), options.replicates, seeds.stream(options.seed, "bootstrap")
-    )
+    sample = bootstrap.sample_of(labels, probabilities, patients, log_losses(labels, probabilities))
+    draws = bootstrap.resample(sample, options.replicates, seeds.stream(options.seed, "bootstrap"))
     figures = _ranking_figures(labels, probabilities, patients, draws)
     figures |= _probability_figures(labels, probabilities, constant, draws)
     figures["ece"] = bootstrap.interval(expected_calibration_error(bins), draws.ece)
@@ -191,14 +189,6 @@ def evaluate_table(table: pd.DataFrame, options: EvaluationOptions | None = None
     )
 
 
-def _sample(labels: Ints, probabilities: Floats, patients: Ints, constant: Prior) -> bootstrap.Sample:
-    flat = np.full(labels.shape, constant.probability)
-    columns = [log_losses(labels, probabilities), brier_scores(labels, probabilities), log_losses(labels, flat), brier_scores(labels, flat)]
-    bins = bins_of(probabilities)
-    gaps = (bins[:, None] == np.arange(bins.max() + 1)) * (labels - probabilities)[:, None]
-    return bootstrap.Sample(labels.astype(np.float64), patients, ranking(probabilities), np.column_stack(columns), gaps)
-
-
 def _ranking_figures(labels: Ints, probabilities: Floats, patients: Ints, draws: bootstrap.Replicates) -> dict[str, Interval | None]:
     hits, rows = ranking(probabilities).counts(labels.astype(np.float64))
     sensitivity = float(highest_tpr(hits, rows, np.array([1 - bootstrap.RATE]))[0])
@@ -213,15 +203,18 @@ def _ranking_figures(labels: Ints, probabilities: Floats, patients: Ints, draws:
 
 def _probability_figures(labels: Ints, probabilities: Floats, constant: Prior, draws: bootstrap.Replicates) -> dict[str, Interval | None]:
     loss, brier = float(log_losses(labels, probabilities).mean()), float(brier_scores(labels, probabilities).mean())
-    of_loss, of_brier, of_prior_loss, of_prior_brier = draws.means.T
+    # The prior's loss of a replicate depends on its share of positives only.
+    both, q = np.array([0, 1]), np.full(2, constant.probability)
+    shares = np.column_stack([1 - draws.prevalence, draws.prevalence])
+    of_prior_loss, of_prior_brier = shares @ log_losses(both, q), shares @ brier_scores(both, q)
     figures: dict[str, Interval | None] = {
-        "log_loss": bootstrap.interval(loss, of_loss),
-        "brier": bootstrap.interval(brier, of_brier),
-        "log_loss_gain": bootstrap.interval(constant.log_loss - loss, of_prior_loss - of_loss),
+        "log_loss": bootstrap.interval(loss, draws.log_loss),
+        "brier": bootstrap.interval(brier, draws.brier),
+        "log_loss_gain": bootstrap.interval(constant.log_loss - loss, of_prior_loss - draws.log_loss),
         "brier_skill": None,
     }
     if constant.brier > 0 and (of_prior_brier > 0).all():
-        figures["brier_skill"] = bootstrap.interval(1 - brier / constant.brier, 1 - of_brier / of_prior_brier)
+        figures["brier_skill"] = bootstrap.interval(1 - brier / constant.brier, 1 - draws.brier / of_prior_brier)
     return figures
 
 

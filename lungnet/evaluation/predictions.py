@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from lungnet.errors import PredictionsError
 
@@ -65,7 +66,7 @@ def check_predictions(table: pd.DataFrame, places: Sequence[str] | None = None, 
         if column not in table:
             table[column] = ""
     for column in (*KEY, "split"):
-        table[column] = table[column].map(_text)
+        table[column] = _texts(table[column])
     _refuse(table["patient_id"] == "", "patient_id", table, places, "an id")
     table["label"] = _numbers(table, "label", places, "0 or 1", lambda v: (v == 0) | (v == 1)).astype(np.int64)
     table["probability"] = _numbers(table, "probability", places, "a number from 0 to 1", lambda v: (v >= 0) & (v <= 1))
@@ -73,7 +74,7 @@ def check_predictions(table: pd.DataFrame, places: Sequence[str] | None = None, 
     table["fold"] = _numbers(table, "fold", places, whole, lambda v: (v >= NO_FOLD) & (v == np.floor(v)), NO_FOLD).astype(np.int64)
     millimetres = "millimetres from 0 to 1000, or nothing"
     table["diameter_mm"] = _numbers(table, "diameter_mm", places, millimetres, lambda v: np.isnan(v) | ((v >= 0) & (v <= 1000)), np.nan)
-    words = table["synthetic"].map(lambda value: _text(value).lower())
+    words = _texts(table["synthetic"]).str.lower()
     _refuse(~words.isin(list(SYNTHETIC_WORDS)), "synthetic", table, places, "true, false or nothing")
     table["synthetic"] = words.map(SYNTHETIC_WORDS).astype(bool)
     _check_duplicates(table, places)
@@ -186,7 +187,7 @@ def _numbers(
     """The column as float64; `empty` stands for cells with nothing in them, which are refused where it is None."""
     values = table[column]
     if empty is not None:
-        missing = values.isna() | (values.map(_text) == "")
+        missing = values.isna() | (_texts(values) == "" if not is_numeric_dtype(values) else False)
         values = values.where(~missing, empty)
     numbers = pd.to_numeric(values, errors="coerce").astype(np.float64)
     bad = ~holds(numbers)
@@ -217,6 +218,12 @@ def _check_duplicates(table: pd.DataFrame, places: Sequence[str]) -> None:
         f"{places[row]}, column {columns[-1]}: {what} was already given by {places[first].rpartition(': ')[2]}; "
         "expected one row for each (a column sample tells several of one patient or series apart)"
     )
+
+
+def _texts(values: pd.Series) -> "pd.Series[str]":
+    if isinstance(values.dtype, pd.StringDtype):
+        return values.fillna("").str.strip()
+    return pd.Series([_text(value) for value in values], values.index, dtype="str")
 
 
 def _text(value: object) -> str:

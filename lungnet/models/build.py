@@ -31,8 +31,13 @@ def build_model(config: ModelConfig, shown: InputConfig) -> keras.Model:
         ChoiceError: a name that is in no table, an option that a layer does not take, or an input too small.
     """
     _check_size(config, shown)
-    if shown.kind == "bag":
-        return _bag_model(config, shown)
+    try:
+        return _bag_model(config, shown) if shown.kind == "bag" else _image_model(config, shown)
+    except (TypeError, ValueError) as error:  # such as 8 groups of 12 channels, which shows only when shapes meet
+        raise ChoiceError("model", f"cannot be built: {_reason(error)}") from error
+
+
+def _image_model(config: ModelConfig, shown: InputConfig) -> keras.Model:
     image = keras.Input(shown.size, dtype="int16", name="image")
     features = _encoder(config, shown)(image)
     logit = keras.layers.Dense(1, name="score")(features)
@@ -67,6 +72,12 @@ def _encoder(config: ModelConfig, shown: InputConfig) -> keras.Model:
 def _global_pooling(config: ModelConfig, dimensions: int) -> Any:
     kind = "Average" if config.global_pooling == "average" else "Max"
     return getattr(keras.layers, f"Global{kind}Pooling{dimensions}D")()
+
+
+def _reason(error: Exception) -> str:
+    """The telling line of a Keras error."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return next((line for line in lines if not line.startswith("Exception encountered")), type(error).__name__)
 
 
 def _check_size(config: ModelConfig, shown: InputConfig) -> None:

@@ -64,12 +64,12 @@ class Chest:
             age_years=int(draw.integers(45, 82)),
         )
 
-    def bent(self, x: Coordinate, y: Coordinate, z: Coordinate) -> tuple[Coordinate, Coordinate]:
+    def bent(self, x: Floats, y: Floats, z: Coordinate) -> tuple[Floats, Floats]:
         """Coordinates after a gentle bending, so that no outline is a perfect ellipse."""
         p = self.phases
         side = 3.0 * np.sin(0.043 * y + 0.021 * z + p[0]) + 1.5 * np.sin(0.105 * y - 0.03 * z + p[1])
         front = 2.5 * np.sin(0.037 * x - 0.018 * z + p[2]) + 1.3 * np.sin(0.093 * x + 0.04 * z + p[3])
-        return x + side, y + front
+        return np.asarray(x + side, np.float32), np.asarray(y + front, np.float32)
 
     def cavity(self, x: Coordinate, y: Coordinate, z: Coordinate) -> Floats:
         """Distance to the inner surface of the rib cage; takes bent coordinates."""
@@ -77,16 +77,14 @@ class Chest:
         half_x = self.half_width_mm * profile(level, *_WIDTH)
         half_y = self.half_depth_mm * profile(level, *_DEPTH)
         back = profile(level, (0.5, 1.0), (0.0, 0.16 * self.half_depth_mm))
-        return ellipse(x, y - back, half_x, half_y, boxiness=0.45)
+        return ellipse(x, y - back, half_x, half_y, boxiness=0.35)
 
     def domes(self, x: Coordinate, y: Coordinate, z: Coordinate) -> Floats:
         """Distance to the diaphragm, positive in the lung's side (above)."""
         right, left = self.dome_mm
         peak = 0.5 * self.half_width_mm
         wide = 0.72 * self.half_width_mm
-        over_x = np.where(x < 0, right * (1 - np.square((x + peak) / wide)), left * (1 - np.square((x - peak) / wide))) + profile(
-            x, (-25.0, 25.0), (0.0, 0.0)
-        )
+        over_x = np.where(x < 0, right * (1 - np.square((x + peak) / wide)), left * (1 - np.square((x - peak) / wide)))
         over_y = -right * np.square((y + 14) / (1.05 * self.half_depth_mm))
         return np.asarray(0.75 * (z - (over_x + over_y)), np.float32)
 
@@ -122,7 +120,7 @@ class Chest:
         """Where the vessels and the bronchus of a lung enter it; `side` -1 is right, +1 left."""
         return np.array([side * 33.0 + 1.5, 8.0, (0.55 if side < 0 else 0.57) * self.height_mm], np.float32)
 
-    def lung(self, x: Coordinate, y: Coordinate, z: Coordinate) -> Floats:
+    def lung(self, x: Floats, y: Floats, z: Coordinate) -> Floats:
         """Distance to the pleura, negative within the lungs; takes plain coordinates."""
         bx, by = self.bent(x, y, z)
         inside = np.maximum(self.cavity(bx, by, z), -self.mediastinum(bx, by, z))

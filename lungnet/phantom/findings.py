@@ -22,10 +22,10 @@ MEDIAN_MM = (6.9, 7.6, 8.0, 11.9, 21.1)
 
 SMALLEST_MM, LARGEST_MM = 4.0, 32.0
 
-BENIGN_LARGE = (0.2, (12.0, 25.0))
+BENIGN_LARGE = (0.12, (12.0, 25.0))
 """Share of the benign that are large hamartomas and granulomas, and their diameters: size alone must not decide."""
 
-MALIGNANT_SMALL = (0.2, (7.0, 11.0))
+MALIGNANT_SMALL = (0.12, (7.0, 11.0))
 """Share of the malignant that are found small, and their diameters."""
 
 SPREAD = (0.34, 0.36, 0.38, 0.4, 0.3)
@@ -116,7 +116,8 @@ def _benign_looks(rating: int, diameter_mm: float, settings: PhantomConfig, draw
     """Spiculation, lobulation, calcification, texture."""
     if draw.random() < settings.ambiguous_share:
         return int(draw.integers(1, 3)), 3, 6, 5
-    if draw.random() < (0.75, 0.35, 0.0)[rating - 1]:
+    # Large benign nodules that are not calcified are rare, and cannot be told from smooth malignant ones by anybody.
+    if draw.random() < (0.9 if diameter_mm >= BENIGN_LARGE[1][0] else (0.75, 0.35, 0.0)[rating - 1]):
         return 1, 1, int(draw.choice((1, 3, 5))), 5
     texture = int(draw.choice((1, 3, 5), p=(0.12, 0.08, 0.8))) if diameter_mm < 12 else 5
     return 1, 1, 6, texture
@@ -141,11 +142,8 @@ def _place(radius: float, placed: list[Nodule], chest: Chest, plumbing: Plumbing
         bx, by = chest.bent(points[:, 0], points[:, 1], points[:, 2])
         wall = -chest.cavity(bx, by, points[:, 2])
         far = np.linalg.norm(points - chest.hilum(side), axis=1) > 24 + radius
-        if found == "juxta-pleural":
-            fits = (wall < 0.75 * radius) & (depth > 0.3 * radius) & far
-        else:
-            fits = (depth > radius + 2) & far
-        for point in points[fits]:
+        lies = (wall < 0.75 * radius) & (depth > 0.3 * radius) if found == "juxta-pleural" else depth > radius + 2
+        for point in points[lies & far]:
             centre = point
             if all(np.linalg.norm(point - n.centre_mm) > radius + n.diameter_mm / 2 + 14 for n in placed):
                 return point, found

@@ -116,7 +116,7 @@ def _add_spicules(filled: Floats, block: Block, nodule: Nodule, draw: np.random.
     """Thin cones that radiate from the body, into the share that is filled."""
     strength = nodule.spiculation - 1
     radius = nodule.diameter_mm / 2
-    count = int(round((4, 8, 14, 20)[strength - 1] * (0.75 + radius / 24)))
+    count = round((4, 8, 14, 20)[strength - 1] * (0.75 + radius / 24))
     xs, ys, zs = block.x.ravel(), block.y.ravel(), block.z.ravel()
     for way in _directions(count, draw):
         reach = float(draw.uniform(*SPICULE_MM)) * (0.6, 0.75, 0.9, 1.0)[strength - 1]
@@ -140,7 +140,8 @@ def _inside(block: Block, body: Floats, nodule: Nodule, draw: np.random.Generato
     if nodule.texture == 1:
         return GLASS_HU + float(draw.uniform(-70, 90))
     if nodule.texture == 3:
-        return np.asarray(solid + (GLASS_HU + 120 - solid) * cover(-(body + 0.45 * radius), 1.5), np.float32)
+        glass = cover(-(body + 0.45 * radius), 1.5) * cover(body - 0.5, 1.0)  # spicules, outside, are solid
+        return np.asarray(solid + (GLASS_HU + 120 - solid) * glass, np.float32)
     if nodule.calcification == 6:
         return solid
     chalk = float(draw.uniform(250, 600))

@@ -97,6 +97,7 @@ def make_patient(seed: int, index: int, settings: PhantomConfig) -> PhantomPatie
         hu[z], pleura = torso.slice_at(float(height))
         np.less(pleura, 0, out=mask[z])
     render_tubes(hu, scanner, plan.plumbing.vessels, plan.chest.blood_hu)
+    render_tubes(hu, scanner, plan.plumbing.bronchi.thicker(1.0), -120.0)
     render_tubes(hu, scanner, plan.plumbing.bronchi, -985.0)
     for number, nodule in enumerate(plan.nodules):
         render_nodule(hu, scanner, nodule, stream(seed, "phantom", index, "nodule", number))

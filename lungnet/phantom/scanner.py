@@ -115,11 +115,11 @@ class Scanner:
         return float(np.cbrt(self.pixel_mm**2 * self.slice_mm))
 
     def xs(self) -> Floats:
-        """x of the columns in the chest's frame, float32; y of the rows is the same."""
+        """Positions x of the columns in the chest's frame, float32; y of the rows is the same."""
         return (self.first_mm[0] + self.pixel_mm * np.arange(self.matrix)).astype(np.float32)
 
     def zs(self) -> Floats:
-        """z of the slices in the chest's frame, float32."""
+        """Positions z of the slices in the chest's frame, float32."""
         return (self.first_mm[2] + self.slice_mm * np.arange(self.slices)).astype(np.float32)
 
 
@@ -129,11 +129,13 @@ def acquire(hu: Floats, scanner: Scanner, draw: np.random.Generator) -> NDArray[
     Outside the round field of view of vendors that pad, the value is what their padding means in HU.
     """
     out = np.empty(hu.shape, np.int16)
+    gain = scanner.noise_hu / float(_shaped(draw.standard_normal(hu.shape[1:], np.float32), scanner).std())
     outside = round_field(scanner)
     for z in range(len(hu)):
-        noise = draw.standard_normal(hu.shape[1:], np.float32)
+        noise = _shaped(draw.standard_normal(hu.shape[1:], np.float32), scanner)
+        noise *= np.float32(gain)
         seen = cv2.GaussianBlur(hu[z], (0, 0), (0.45 if scanner.is_sharp else 0.65) / scanner.pixel_mm + 0.1)
-        seen += kernel_noise(noise, scanner)
+        seen += noise
         np.rint(seen, out=seen)
         np.clip(seen, max(-1024, scanner.vendor.intercept_hu if not scanner.vendor.is_signed else -1024), 3071, out=seen)
         out[z] = seen
@@ -150,10 +152,12 @@ def round_field(scanner: Scanner) -> NDArray[np.bool_] | None:
     return np.asarray(np.square(xs)[None, :] + np.square(xs)[:, None] > (scanner.pixel_mm * scanner.matrix / 2) ** 2)
 
 
-def kernel_noise(white: Floats, scanner: Scanner) -> Floats:
+def _shaped(white: Floats, scanner: Scanner) -> Floats:
     """White noise (y, x) shaped by the kernel: filtered back projection leaves little power at low frequencies."""
     fine_mm, coarse_mm, keep = (0.45, 1.3, 0.75) if scanner.is_sharp else (0.75, 2.2, 0.6)
     fine, coarse = fine_mm / scanner.pixel_mm, coarse_mm / scanner.pixel_mm
     shaped = cv2.GaussianBlur(white, (0, 0), fine) if fine > 0.3 else white.copy()
-    shaped -= keep * cv2.GaussianBlur(white, (0, 0), coarse)
-    return np.asarray(shaped * (scanner.noise_hu / max(float(shaped.std()), 1e-3)), np.float32)
+    low = cv2.GaussianBlur(white, (0, 0), coarse)
+    low *= np.float32(keep)
+    shaped -= low
+    return np.asarray(shaped, np.float32)

@@ -14,7 +14,7 @@ Coordinate = Floats | float
 def profile(at: Coordinate, knots: tuple[float, ...], values: tuple[float, ...]) -> Coordinate:
     """Piecewise linear function through (knots, values): a float for a float, float32 for an array."""
     found = np.interp(at, knots, values)
-    return found.astype(np.float32) if np.ndim(found) else float(found)
+    return np.asarray(found, np.float32) if isinstance(found, np.ndarray) and found.ndim else float(found)
 
 
 def ellipse(x: Coordinate, y: Coordinate, half_x: Coordinate, half_y: Coordinate, boxiness: float = 0.0) -> Floats:
@@ -42,11 +42,11 @@ def cover(distance: Floats, edge_mm: float) -> Floats:
     """Share of a voxel that lies inside, 0..1, from the distance of its centre and its width."""
     share = distance * np.float32(-1 / edge_mm)
     share += np.float32(0.5)
-    np.maximum(share, 0, out=share)
-    np.minimum(share, 1, out=share)
-    return share
+    return np.clip(share, 0, 1, out=share)
 
 
 def paint(hu: Floats, distance: Floats, value: Floats | float, edge_mm: float) -> None:
     """Fill a shape with HU in place, by the share of each voxel that it covers."""
-    hu += cover(distance, edge_mm) * (value - hu)
+    change = value - hu
+    change *= cover(distance, edge_mm)
+    hu += change

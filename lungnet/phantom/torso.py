@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +12,9 @@ from lungnet.phantom.shapes import Coordinate, Floats, circle, ellipse, paint, p
 
 AIR, FAT, MUSCLE, SOFT, LIVER, MARROW, CORTEX = -998.0, -102.0, 52.0, 42.0, 62.0, 190.0, 620.0
 
+COARSE_MM = 3.5
+"""Spacing of the grid on which distances are computed."""
+
 RIB_PITCH_MM = 25.0
 """Distance from one rib to the next along the body."""
 
@@ -19,22 +23,27 @@ RIB_PITCH_MM = 25.0
 class Torso:
     """A chest on a scanner's grid, with the maps that all of its slices share.
 
+    Distances are smooth, so they are computed on a coarser grid and interpolated: an error of 0.1 mm for a tenth of the time.
+
     Attributes:
         chest: the measures.
         scanner: the grid.
         x: shape (1, n), millimetres to the left.
         y: shape (n, 1), millimetres to the back.
+        coarse_x: the same field of view, `COARSE_MM` apart.
+        coarse_y: likewise.
         rib_drop_mm: how far a rib has descended, by its angle around the chest; 0 at the spine.
         rib_hu: cortex of ribs, falling to cartilage beside the breastbone.
         scapula_mm: distance to the sector where the shoulder blades lie.
         table: HU of the couch and the air around it.
-        grain: noise of the parenchyma's own structure, HU, wider than the field so that slices can take windows of it.
     """
 
     chest: Chest
     scanner: Scanner
     x: Floats
     y: Floats
+    coarse_x: Floats
+    coarse_y: Floats
     rib_drop_mm: Floats
     rib_hu: Floats
     scapula_mm: Floats
@@ -44,6 +53,9 @@ class Torso:
     def of(cls, chest: Chest, scanner: Scanner) -> "Torso":
         """Compute the shared maps."""
         x, y = scanner.xs()[None, :], scanner.xs()[:, None]
+        field_mm = scanner.matrix * scanner.pixel_mm
+        count = min(scanner.matrix, round(field_mm / COARSE_MM))
+        coarse = (((np.arange(count) + 0.5) / count - 0.5) * field_mm).astype(np.float32)
         angle = np.arctan2(np.abs(x), 0.75 * chest.half_depth_mm - y).astype(np.float32)  # pi at the spine, 0 in front
         front = (np.cos(angle) + 1) / 2
         return cls(
@@ -51,38 +63,49 @@ class Torso:
             scanner=scanner,
             x=x,
             y=y,
-            rib_drop_mm=np.asarray(62 * front + 10 * np.sin(angle), np.float32),
+            coarse_x=coarse[None, :],
+            coarse_y=coarse[:, None],
+            rib_drop_mm=np.asarray(92 * front + 10 * np.sin(angle), np.float32),
             rib_hu=np.asarray(profile(angle, (0.42, 0.62), (120.0, CORTEX)), np.float32),
-            scapula_mm=np.asarray(70 * (np.abs(angle - 2.35) - 0.36), np.float32),
+            scapula_mm=np.asarray(70 * (np.abs(angle - 1.72) - 0.34), np.float32),
             table=_table(chest, scanner, x, y),
         )
 
     def slice_at(self, z: float) -> tuple[Floats, Floats]:
         """HU (y, x) float32 of the slice at height `z`, and the distance to the pleura in millimetres, negative in the lungs."""
         chest, edge = self.chest, self.scanner.pixel_mm
-        x, y = chest.bent(self.x, self.y, z)
+        x, y = chest.bent(self.coarse_x, self.coarse_y, z)
         cavity = chest.cavity(x, y, z)
         mediastinum = chest.mediastinum(x, y, z)
         domes = chest.domes(x, y, z)
         body = self._body(x, y, z)
+        muscle = self._muscle(z, cavity, body)
+        lung = self._fine(np.maximum(np.maximum(cavity, -mediastinum), -domes))
+        within = self._fine(np.maximum(cavity + 1, mediastinum + 2))
         hu = self.table.copy()
-        self._wall(hu, z, cavity, body)
-        paint(hu, cavity, SOFT, edge)
-        self._below_the_diaphragm(hu, z, np.maximum(cavity + 2, domes + 3))
-        self._middle(hu, z, np.maximum(cavity + 1, mediastinum + 2))
-        self._bones(hu, z, cavity)
-        lung = np.maximum(np.maximum(cavity, -mediastinum), -domes)
-        sloped = np.maximum(edge, 0.55 * self.scanner.slice_mm)
-        paint(hu, lung, self._parenchyma(z), max(edge, float(sloped)))
+        fine_cavity = self._fine(cavity)
+        self._wall(hu, fine_cavity, self._fine(body), self._fine(muscle))
+        paint(hu, fine_cavity, SOFT, edge)
+        under = np.maximum(cavity + 2, domes + 1.5)
+        if float(under.min()) < edge:
+            self._below_the_diaphragm(hu, under)
+        self._middle(hu, z, within, self._fine(chest.heart(x, y, z)))
+        self._bones(hu, z, fine_cavity)
+        paint(hu, lung, self._parenchyma(z), max(edge, 0.55 * self.scanner.slice_mm))
         self._airway(hu, z)
         return hu, lung
+
+    def _fine(self, distance: Floats) -> Floats:
+        """A distance on the scanner's own grid."""
+        size = self.scanner.matrix
+        return np.asarray(cv2.resize(distance, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
 
     def _body(self, x: Coordinate, y: Coordinate, z: float) -> Floats:
         chest, level = self.chest, z / self.chest.height_mm
         wall = 15 + chest.muscle_mm + chest.fat_mm
         half_x = chest.half_width_mm * float(profile(level, (0.0, 0.4, 0.8, 1.0), (0.98, 1.0, 1.0, 0.93))) + wall
         half_y = chest.half_depth_mm * float(profile(level, (0.0, 0.4, 0.8, 1.0), (1.0, 1.0, 0.93, 0.84))) + wall
-        body = ellipse(x, y - 2, half_x, half_y, boxiness=0.4)
+        body = ellipse(x, y - 2, half_x, half_y, boxiness=0.3)
         if chest.is_female:
             high = 1 - ((level - 0.36) / 0.2) ** 2
             if high > 0:
@@ -90,44 +113,47 @@ class Torso:
                 body = union(body, breast, 18)
         return body
 
-    def _wall(self, hu: Floats, z: float, cavity: Floats, body: Floats) -> None:
+    def _muscle(self, z: float, cavity: Floats, body: Floats) -> Floats:
+        """Distance to the muscles around the ribs: thick beside the spine, in front of the upper chest and at the shoulders."""
+        chest, level = self.chest, z / self.chest.height_mm
+        x, y = self.coarse_x, self.coarse_y
+        thick = chest.muscle_mm + float(profile(level, (0.0, 0.5, 0.8), (0.0, 3.0, 9.0)))
+        back = np.maximum(y / chest.half_depth_mm, 0) * np.maximum(1 - np.square(x / 75), 0) * 22
+        front = np.maximum(-y / chest.half_depth_mm, 0) * np.maximum(1 - np.square((np.abs(x) - 55) / 45), 0)
+        front = front * float(profile(level, (0.35, 0.55, 0.8), (0.0, 10.0, 16.0)))
+        shoulder = float(profile(level, (0.55, 0.9), (0.0, 30.0))) * np.minimum(np.square(x / 110), 1)
+        return np.asarray(np.maximum(cavity - (15 + thick + back + front + shoulder), body + 0.45 * chest.fat_mm + 2), np.float32)
+
+    def _wall(self, hu: Floats, cavity: Floats, body: Floats, muscle: Floats) -> None:
         """Skin, fat, the muscles and the planes of fat between them."""
-        chest, edge = self.chest, self.scanner.pixel_mm
+        edge = self.scanner.pixel_mm
         paint(hu, body, 5.0, edge)
         paint(hu, body + 1.6, FAT, edge)
-        level = z / chest.height_mm
-        thick = chest.muscle_mm + float(profile(level, (0.0, 0.5, 0.8), (0.0, 3.0, 9.0)))
-        back = np.maximum(self.y / chest.half_depth_mm, 0) * np.maximum(1 - np.square(self.x / 75), 0) * 22
-        front = np.maximum(-self.y / chest.half_depth_mm, 0) * np.maximum(1 - np.square((np.abs(self.x) - 55) / 45), 0)
-        front = front * float(profile(level, (0.35, 0.55, 0.8), (0.0, 10.0, 16.0)))
-        outer = np.maximum(cavity - (15 + thick + back + front), body + 0.45 * chest.fat_mm + 2)
-        paint(hu, outer, MUSCLE, edge)
-        paint(hu, np.maximum(np.abs(cavity - 14.5) - 0.9, outer + 3), FAT + 25, edge)
-        paint(hu, np.maximum(np.abs(cavity - 2.2) - 0.7, outer), FAT + 30, edge)
+        paint(hu, muscle, MUSCLE, edge)
+        planes = np.minimum(np.abs(cavity - 14.5) - 0.9, np.abs(cavity - 2.2) - 0.6)
+        paint(hu, np.maximum(planes, muscle + 2), FAT + 28, edge)
 
-    def _below_the_diaphragm(self, hu: Floats, z: float, under: Floats) -> None:
+    def _below_the_diaphragm(self, hu: Floats, under: Floats) -> None:
+        """Liver, spleen and stomach in fat."""
         chest, edge = self.chest, self.scanner.pixel_mm
-        if float(under.min()) > edge:
-            return
-        paint(hu, under, FAT, edge)
+        x, y = self.coarse_x, self.coarse_y
+        paint(hu, self._fine(under), FAT, edge)
         parts = (
-            (ellipse(self.x + 0.45 * chest.half_width_mm, self.y + 6, 0.62 * chest.half_width_mm, 0.9 * chest.half_depth_mm), LIVER),
-            (ellipse(self.x - 0.62 * chest.half_width_mm, self.y - 34, 36.0, 44.0), LIVER - 10),
-            (ellipse(self.x - 0.42 * chest.half_width_mm, self.y + 30, 44.0, 34.0), 30.0),
+            (ellipse(x + 0.45 * chest.half_width_mm, y + 6, 0.62 * chest.half_width_mm, 0.9 * chest.half_depth_mm), LIVER),
+            (ellipse(x - 0.62 * chest.half_width_mm, y - 34, 36.0, 44.0), LIVER - 10),
+            (ellipse(x - 0.42 * chest.half_width_mm, y + 30, 44.0, 34.0), 30.0),
         )
         for distance, value in parts:
-            paint(hu, np.maximum(distance, under + 3), value, edge)
+            paint(hu, self._fine(np.maximum(distance, under + 1)), value, edge)
 
-    def _middle(self, hu: Floats, z: float, within: Floats) -> None:
+    def _middle(self, hu: Floats, z: float, within: Floats, heart: Floats) -> None:
         """Fat of the mediastinum, heart and great vessels."""
         chest, edge = self.chest, self.scanner.pixel_mm
         paint(hu, within, -78.0, edge)
         level, blood = z / chest.height_mm, chest.blood_hu
-        bx, by = chest.bent(self.x, self.y, z)
         if 0.05 < level < 0.65:
-            heart = chest.heart(bx, by, z) + 4
-            paint(hu, heart, 45.0, edge)
-            paint(hu, heart + 9, blood, edge)
+            paint(hu, heart + 4, 45.0, edge)
+            paint(hu, heart + 13, blood, edge)
         esophagus = (2.0, chest.spine_y_mm - 33, 7.5, 0.0, 1.2, 42.0)
         upper = chest.aorta_mm
         for x, y, radius, low, high, value in (
@@ -166,16 +192,16 @@ class Torso:
             paint(hu, plate + 1.5, MARROW, edge)
         if 0.33 < level < 0.93:
             top = -chest.half_depth_mm * float(profile(level, (0.0, 0.45, 0.62, 0.76, 0.87), (0.97, 0.95, 0.86, 0.76, 0.66))) - 9
-            bone = ellipse(self.x, self.y - top, 21.0 if level > 0.72 else 15.0, 6.0, boxiness=0.6)
-            paint(hu, bone, 420.0, edge)
-            paint(hu, bone + 1.8, 130.0, edge)
+            rows, columns = self._window((0.0, top), 26.0)
+            bone = ellipse(self.x[:, columns], self.y[rows] - top, 21.0 if level > 0.72 else 15.0, 6.0, boxiness=0.6)
+            paint(hu[rows, columns], bone, 420.0, edge)
+            paint(hu[rows, columns], bone + 1.8, 130.0, edge)
         self._spine(hu, z)
 
     def _spine(self, hu: Floats, z: float) -> None:
         chest, edge = self.chest, self.scanner.pixel_mm
         y0 = chest.spine_y_mm + 5 + 0.1 * chest.half_depth_mm * max(z / chest.height_mm - 0.5, 0)
-        rows = slice(max(int((y0 - 30 - self.scanner.first_mm[1]) / edge), 0), None)
-        columns = slice(*(int((at - self.scanner.first_mm[0]) / edge) for at in (-48, 48)))
+        rows, columns = self._window((0.0, y0 + 20), 50.0)
         part, x, y = hu[rows, columns], self.x[:, columns], self.y[rows] - y0
         phase = ((z + chest.rib_offset_mm) / RIB_PITCH_MM) % 1
         back = ellipse(x, y - 27, 19.0, 13.0)
@@ -213,12 +239,15 @@ class Torso:
 
     def _disk(self, hu: Floats, at: tuple[float, float], radius: float, value: float) -> None:
         """Paint a circle, touching only the pixels around it."""
-        edge, first = self.scanner.pixel_mm, self.scanner.first_mm[0]
-        low_x, high_x, low_y, high_y = (
-            min(max(int((centre + side * (radius + 2 * edge) - first) / edge), 0), self.scanner.matrix) for centre in at for side in (-1, 1)
-        )
-        rows, columns = slice(low_y, high_y + 1), slice(low_x, high_x + 1)
+        edge = self.scanner.pixel_mm
+        rows, columns = self._window(at, radius + 2 * edge)
         paint(hu[rows, columns], circle(self.x[:, columns] - at[0], self.y[rows] - at[1], radius), value, edge)
+
+    def _window(self, at: tuple[float, float], reach_mm: float) -> tuple[slice, slice]:
+        """Rows and columns within `reach_mm` of a point (x, y)."""
+        edge, first = self.scanner.pixel_mm, self.scanner.first_mm[0]
+        x, y = (slice(max(int((c - reach_mm - first) / edge), 0), max(int((c + reach_mm - first) / edge) + 1, 0)) for c in at)
+        return y, x
 
 
 def _table(chest: Chest, scanner: Scanner, x: Floats, y: Floats) -> NDArray[np.float32]:

@@ -65,6 +65,8 @@ def find_lungs(coarse: Volume) -> Lungs:
         told = Warned("no-lungs", "no lungs were found by their density; the whole body's box is used instead")
         return Lungs(mask, float(mask.sum()) * litre_per_voxel, (told,))
     airway = find_airway(coarse, aerated)
+    if (aerated & ~airway).sum() < 0.5 * aerated.sum():  # what was taken for the airway is most of the lung
+        airway = np.zeros_like(aerated)
     lungs = _largest(_closed(aerated & ~airway, coarse.spacing_mm) & ~airway)
     litres = float(lungs.sum()) * litre_per_voxel
     return Lungs(lungs.view(np.uint8), litres, tuple(_doubts(lungs, coarse, litres)))
@@ -74,13 +76,14 @@ def _aerated(hu: NDArray[np.int16], litre_per_voxel: float) -> Bools | None:
     """Air inside the body with the density of lung, the airway still in it; None where there is less than 0.2 litres."""
     air = hu < AIR_BELOW_HU
     outside = np.stack([_reached_from_sides(plane) for plane in air.view(np.uint8)])
-    labels, n = ndimage.label(air & ~outside)
+    inside = air & ~outside
+    labels, n = ndimage.label(inside)
     if not n:
         return None
-    sizes = np.bincount(labels[labels > 0])
+    sizes = np.bincount(labels[inside])
     # A pocket that is closed within its plane (under an arm) still is outside where it meets the outside of the next plane.
-    sizes[labels[1:][outside[:-1]]] = 0
-    sizes[labels[:-1][outside[1:]]] = 0
+    sizes[labels[1:][outside[:-1] & inside[1:]]] = 0
+    sizes[labels[:-1][outside[1:] & inside[:-1]]] = 0
     kept = [int(i) for i in np.argsort(-sizes)[:8] if sizes[i] * litre_per_voxel > 0.04]
     boxes = ndimage.find_objects(labels, max(kept, default=0))
     lung = [i for i in kept if np.median(hu[boxes[i - 1]][labels[boxes[i - 1]] == i]) > GAS_BELOW_HU]

@@ -89,7 +89,7 @@ def _resample_array(hu: NDArray[np.int16], ratios: Triple) -> NDArray[np.int16]:
 
 
 def _resample_plane(plane: NDArray[np.int16], ratio_y: float, ratio_x: float) -> NDArray[np.float32]:
-    """One slice on the new in-plane spacing, float32: halving first (quick, and nothing for the highest frequency), then what is left of the Gaussian."""
+    """One slice on the new in-plane spacing, float32: halved first (which is quick), then smoothed by the rest of the Gaussian."""
     blocks = 2 ** floor(log2(max(1.0, ratio_y))), 2 ** floor(log2(max(1.0, ratio_x)))
     sigmas = [sqrt(max(0.0, (r * r - 1) / 4 - (n * n - 1) / 12)) / n for r, n in zip((ratio_y, ratio_x), blocks, strict=True)]
     if blocks != (1, 1):
@@ -112,7 +112,8 @@ def _interpolated(plane: NDArray[np.float32], step: float) -> NDArray[np.float32
     at = np.clip((np.arange(len(plane)) + 0.5) * step - 0.5, 0, last)
     low = np.floor(at).astype(int)
     share = (at - low).astype(np.float32)[:, None]
-    return plane[low] * (1 - share) + plane[np.minimum(low + 1, last)] * share
+    result: NDArray[np.float32] = plane[low] * (1 - share) + plane[np.minimum(low + 1, last)] * share
+    return result
 
 
 def _averaged(plane: NDArray[np.int16], n_y: int, n_x: int) -> NDArray[np.int16]:

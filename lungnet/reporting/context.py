@@ -18,6 +18,7 @@ class ReportContext:
         environment: name -> version or value.
         history: a row per epoch, columns `epoch`, maybe `network` or `fold`, and metrics with their `val_` twins.
         pictures: series uid or patient id -> PNG files, as bytes, of the slices worth a look.
+        pictures_show: a few words, what the pictures of a case show.
     """
 
     title: str = "Predictions"
@@ -27,3 +28,4 @@ class ReportContext:
     environment: Mapping[str, str] = field(default_factory=dict)
     history: pd.DataFrame | None = None
     pictures: Mapping[str, Sequence[bytes]] = field(default_factory=dict)
+    pictures_show: str = ""

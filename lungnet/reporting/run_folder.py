@@ -21,6 +21,11 @@ log = logging.getLogger("lungnet")
 
 LARGEST_TEXT_BYTES = 4 * 2**20
 
+PICTURES_SHOW = {
+    "nodules": "the nodule, or its middle slice, at a lung window",
+    "store": "the slice through the first-ranked candidate (ringed), and close-ups of the first two, at a lung window",
+}
+
 LIMITS = {
     "nodules": (
         "The labels are those of the file of nodules; readers' ratings of malignancy are an opinion, not pathology.",
@@ -92,6 +97,7 @@ def run_context(run: Path, metrics: Metrics) -> ReportContext:
         environment={str(name): str(value) for name, value in named.items()},
         history=_history(run / "history.csv"),
         pictures=pictures,
+        pictures_show="" if experiment is None else PICTURES_SHOW[experiment.data.kind],
     )
 
 

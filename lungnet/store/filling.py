@@ -107,10 +107,10 @@ def _prepared(waiting: Sequence[Found], out: Path, spec: PreparationConfig, jobs
         queue = iter(waiting)
         running: set[Future[FilledRow]] = set()
         while True:
-            # A short queue: an interruption then has little to wait for, and the headers of a million series are not sent at once.
+            # One series per worker and none queued: an interruption waits for these only, and a million headers are not sent at once.
             for one in queue:
                 running.add(submit(prepare_series, one, out, spec))
-                if len(running) >= 2 * jobs:
+                if len(running) == jobs:
                     break
             if not running:
                 return

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungnet.errors import CheckpointError
-from lungnet.files import remove, write_bytes, write_json
+from lungnet.files import canonical_hash, remove, write_bytes, write_json
 
 log = logging.getLogger("lungnet")
 
@@ -44,7 +44,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, config_hash: str) -> N
     write_bytes(folder / f"{name}.npz", data)
     # The description comes last: a generation without one does not exist.
     note = {"sha256": hashlib.sha256(data).hexdigest(), "config": config_hash, "epoch": checkpoint.epoch, "notes": checkpoint.notes}
-    write_json(folder / f"{name}.json", note)
+    write_json(folder / f"{name}.json", {**note, "note_sha256": canonical_hash(note)})
     for old in sorted(folder.glob("epoch-*.json"))[:-GENERATIONS]:
         remove(old)
         remove(old.with_suffix(".npz"))
@@ -72,9 +72,12 @@ def _load(path: Path, config_hash: str) -> Checkpoint:
     try:
         note = json.loads(path.read_text())
         data = path.with_suffix(".npz").read_bytes()
+        is_whole = note.pop("note_sha256") == canonical_hash(note)
         expected, config, epoch, notes = note["sha256"], note["config"], int(note["epoch"]), dict(note["notes"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path.name} is damaged or half missing ({type(error).__name__})") from None
+    if not is_whole:
+        raise CheckpointError(f"{path.name} is damaged: its checksum does not hold")
     if config != config_hash:
         raise CheckpointError(f"{path.name} belongs to another configuration ({config}, this one is {config_hash})")
     if hashlib.sha256(data).hexdigest() != expected:

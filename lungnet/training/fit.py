@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungnet.config.experiment import Experiment
-from lungnet.datasets.batches import Schedule, plain_batches, training_batches
+from lungnet.datasets.batches import Schedule, plain_batches, telling, training_batches
 from lungnet.datasets.cohort import Cohort
 from lungnet.errors import LungnetError
 from lungnet.models.build import build_model
@@ -90,21 +90,23 @@ def fit(experiment: Experiment, cohort: Cohort, task: Task, epoch_done: EpochDon
 
 def predict_logits(network: keras.Model, experiment: Experiment, cohort: Cohort, rows: Sequence[int]) -> NDArray[np.float64]:
     """Logits of rows in their order, shape (len(rows),)."""
-    batches = plain_batches(cohort, rows, experiment.training.batch_size, experiment.input)
-    return np.asarray(network.predict(batches, verbose=0)["logit"], np.float64).ravel()
+    with telling(cohort) as told:
+        batches = plain_batches(told, rows, experiment.training.batch_size, experiment.input)
+        return np.asarray(network.predict(batches, verbose=0)["logit"], np.float64).ravel()
 
 
 def _run_epochs(experiment: Experiment, cohort: Cohort, task: Task, schedule: Schedule, trainer: keras.Model, keeper: Keeper) -> None:
     epochs = range(keeper.state.epoch, experiment.training.epochs)
-    trainer.fit(
-        training_batches(cohort, schedule, epochs, experiment.input, experiment.training.augmentation),
-        validation_data=plain_batches(cohort, task.validation, experiment.training.batch_size, experiment.input),
-        steps_per_epoch=schedule.steps,
-        initial_epoch=epochs.start,
-        epochs=epochs.stop,
-        verbose=0,
-        callbacks=[keeper, keras.callbacks.TensorBoard(str(task.tensorboard), write_graph=False)],
-    )
+    with telling(cohort) as told:
+        trainer.fit(
+            training_batches(told, schedule, epochs, experiment.input, experiment.training.augmentation),
+            validation_data=plain_batches(told, task.validation, experiment.training.batch_size, experiment.input),
+            steps_per_epoch=schedule.steps,
+            initial_epoch=epochs.start,
+            epochs=epochs.stop,
+            verbose=0,
+            callbacks=[keeper, keras.callbacks.TensorBoard(str(task.tensorboard), write_graph=False)],
+        )
     if keeper.has_diverged:
         raise NonFiniteLossError(
             f"{task.name}: the loss is no number after epoch {keeper.state.epoch}; what was kept is whole, lower optimizer.learning_rate"

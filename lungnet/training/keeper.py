@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lungnet.config.experiment import Experiment
 from lungnet.config.training import TrainingConfig
+from lungnet.errors import CheckpointError
 from lungnet.training.checkpoints import Checkpoint, save_checkpoint
 
 EpochDone = Callable[[dict[str, float]], None]
@@ -59,7 +60,14 @@ class TrainingState:
         return Checkpoint(self.epoch, arrays, {"history": self.history, "best_epoch": self.best_epoch})
 
     def restore(self, kept: Checkpoint) -> None:
-        """Become the state that was kept."""
+        """Become the state that was kept.
+
+        Raises:
+            CheckpointError: it is the state of another network.
+        """
+        mine = {name: value.shape for name, value in self.checkpoint().arrays.items() if not name.startswith("best.")}
+        if any(name not in kept.arrays or kept.arrays[name].shape != shape for name, shape in mine.items()):
+            raise CheckpointError("the checkpoint holds another network's weights, of another version of lungnet; train into another --run")
         for group, variables in (("network", self.network.variables), ("optimizer", self.optimizer.variables)):
             for i, variable in enumerate(variables):
                 variable.assign(kept.arrays[f"{group}.{i}"])

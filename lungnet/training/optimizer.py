@@ -27,5 +27,5 @@ def build_optimizer(config: OptimizerConfig, steps: int) -> Any:
         alpha=FINAL_SHARE,
     )
     optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, clipnorm=None, global_clipnorm=config.clip_norm)
-    optimizer.exclude_from_weight_decay(var_names=[f"{name}$" for name in SPARED])
+    optimizer.exclude_from_weight_decay(var_names=[f"^{name}$" for name in SPARED])
     return optimizer

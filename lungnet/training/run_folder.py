@@ -73,8 +73,8 @@ class RunFolder:
             self._check_same(experiment, resume=resume)
         elif self.path.is_dir() and any(entry.name[0] != "." for entry in self.path.iterdir()):
             raise UsageError(f"{self.path}: holds other files and no run; give an empty or new folder to --run")
-        if self.path.is_dir():
-            remove_unfinished(self.path)
+        for folder in (self.path, *self.path.glob("checkpoints/*")):
+            remove_unfinished(folder)
         write_text(self.config, dump_experiment(experiment))
         write_json(self.path / "environment.json", environment(experiment))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dicom_making import AXIAL, Making, chest, datasets, write, write_series
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.uid import (
@@ -86,15 +86,14 @@ def test_every_lossless_transfer_syntax_gives_the_same_values(tmp_path: Path, sy
 def test_hu_is_stored_times_slope_plus_intercept_rounded_to_even(tmp_path: Path, slope: float, intercept: float, is_signed: bool) -> None:
     folder = tmp_path / f"{slope}{intercept}{is_signed}"
     base = chest(slices=3)
+    exact = (base - intercept) / slope
+    assume((not is_signed or exact.max() < 32768) and (is_signed or exact.min() >= 0))
     made = datasets(base, Making(slope=slope, intercept=intercept, is_signed=is_signed))
     stored = np.stack([np.frombuffer(d.PixelData, "<i2" if is_signed else "<u2").reshape(base.shape[1:]) for d in made])
     expected = np.clip(np.rint(stored * slope + intercept), -1024, 32767)
     write(folder, made)
     (found,) = find_series([folder])
-    try:
-        np.testing.assert_array_equal(read_series(found).hu, expected)
-    except SeriesRefused as refused:
-        assert refused.reason == "implausible-hu"
+    np.testing.assert_array_equal(read_series(found).hu, expected)
 
 
 ORIENTATIONS = {

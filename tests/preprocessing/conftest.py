@@ -23,7 +23,7 @@ class Chest:
 
 def build_chest(affine: NDArray[np.float64] | None = None, *, lungs: int = 2) -> Chest:
     z, y, x = (np.arange(n) * s - (n - 1) * s / 2 for n, s in zip(SHAPE, SPACING_MM, strict=True))
-    z, y, x = z[:, None, None], y[:, None], x
+    z, y = z[:, None, None], y[:, None]
 
     def inside(centre, radii):
         return sum(((g - c) / r) ** 2 for g, c, r in zip((z, y, x), centre, radii, strict=True)) < 1

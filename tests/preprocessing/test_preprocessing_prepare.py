@@ -4,7 +4,7 @@ import csv
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813 - its own documentation calls it so
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813 - its own documentation calls it so
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 

@@ -18,7 +18,7 @@ SPEC = PreparationConfig(spacing_mm=2.0, candidates=6)
 
 def chest_hu(patient: int) -> np.ndarray:
     z, y, x = (np.arange(n) * s - (n - 1) * s / 2 for n, s in zip(SHAPE, SPACING_MM, strict=True))
-    z, y, x = z[:, None, None], y[:, None], x
+    z, y = z[:, None, None], y[:, None]
     hu = np.full(SHAPE, -1000.0)
     hu[np.broadcast_to((y / 95) ** 2 + (x / 135) ** 2 < 1, SHAPE)] = 40
     for side in (-1, 1):

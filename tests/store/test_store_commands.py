@@ -24,7 +24,12 @@ def test_prepare_prints_the_contracts_json_and_verify_holds(run, raw, tmp_path):
     code, out = run(prepare, raw, "--out", tmp_path / "s", "--jobs", 1, "--json")
     document = json.loads(out)
     assert code == 0
-    assert {k: document[k] for k in ("store", "prepared", "reused", "refused")} == {"store": str(tmp_path / "s"), "prepared": 3, "reused": 0, "refused": 1}
+    assert {k: document[k] for k in ("store", "prepared", "reused", "refused")} == {
+        "store": str(tmp_path / "s"),
+        "prepared": 3,
+        "reused": 0,
+        "refused": 1,
+    }
     keys = {"series_uid", "patient_id", "status", "reason", "shape", "lung_litres", "candidates", "cpu_s"}
     assert all(keys <= row.keys() for row in document["series"])
     assert run(prepare, raw / "p0", "--out", tmp_path / "s", "--strict")[0] == 0

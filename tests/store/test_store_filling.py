@@ -14,7 +14,12 @@ from lungnet.store import Store, fill_store, filling, read_labels
 
 def test_every_series_gives_a_row_and_the_usable_ones_a_scan(found, whole, tmp_path, spec):
     rows = {row.patient_id: row for row in fill_store(found, tmp_path / "s", spec)}
-    assert {patient: row.status for patient, row in rows.items()} == {"p0": "prepared", "p1": "prepared", "p2": "prepared", "gap": "refused"}
+    assert {patient: row.status for patient, row in rows.items()} == {
+        "p0": "prepared",
+        "p1": "prepared",
+        "p2": "prepared",
+        "gap": "refused",
+    }
     assert rows["gap"].reason == "missing-slice"
     assert rows["p0"].candidates == 6
     assert rows["p0"].cpu_s > 0
@@ -37,7 +42,11 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_bytes(found, whole, t
         pass
     rows.close()
     assert not (out / "manifest.parquet").exists()
-    for left in (out / ".unfinished-1-manifest.parquet", out / "scans" / ".unfinished-1-x.zarr" / "hu", out / "pictures" / ".unfinished-1-x.png"):
+    for left in (
+        out / ".unfinished-1-manifest.parquet",
+        out / "scans" / ".unfinished-1-x.zarr" / "hu",
+        out / "pictures" / ".unfinished-1-x.png",
+    ):
         left.parent.mkdir(exist_ok=True)
         left.write_bytes(b"half")
     again = [row.status for row in fill_store(found, out, spec)]

@@ -43,7 +43,7 @@ def test_zarr_python_reads_the_same_values(store, whole):
         assert (group["mask"][:] == store.read(uid).mask()).all()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(share=st.tuples(*[st.floats(-0.4, 1.4)] * 3), size=st.one_of(st.integers(1, 70), st.tuples(*[st.integers(1, 40)] * 3)))
 def test_a_crop_is_a_slice_with_air_outside(store, share, size):
     scan = store.read(store.manifest["series_uid"][0])

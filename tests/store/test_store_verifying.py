@@ -7,7 +7,17 @@ import pytest
 from lungnet.errors import StoreError
 from lungnet.store import fill_store, repair_store, verify_store
 
-FILES = ["manifest.parquet", "preparation.json", "refused.csv", "SHA256SUMS", "group", "hu/zarr.json", "hu/c/0/0/0", "mask/c/0/0/0", "picture"]
+FILES = [
+    "manifest.parquet",
+    "preparation.json",
+    "refused.csv",
+    "SHA256SUMS",
+    "group",
+    "hu/zarr.json",
+    "hu/c/0/0/0",
+    "mask/c/0/0/0",
+    "picture",
+]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ class PReLU(keras.layers.PReLU):
     """
 
     def __init__(self, per_channel: bool = True, start: float = 0.25, **kwargs: Any) -> None:
-        super().__init__(alpha_initializer=keras.initializers.Constant(start), **kwargs)
+        super().__init__(alpha_initializer=keras.initializers.Constant(float(start)), **kwargs)
         self.per_channel = per_channel
         self.start = start
 

@@ -12,13 +12,15 @@ class RReLU(keras.layers.Layer):
     For x < 0: in training `y = x / a`, a drawn from U(low, high) for every element; at test `y = x / ((low + high) / 2)`.
 
     Args:
-        low: smallest divisor, at least 1.
-        high: largest divisor, above `low`.
+        low: smallest divisor, above 0; at least 1 for a slope not above 1.
+        high: largest divisor, at least `low`.
         seed: of the layer's own `SeedGenerator`, whose state is saved with the weights.
     """
 
     def __init__(self, low: float = 3.0, high: float = 8.0, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if not 0 < low <= high:
+            raise ValueError(f"low {low} and high {high}; expected 0 < low <= high")
         self.low = low
         self.high = high
         self.seed = seed
@@ -53,8 +55,8 @@ class RReLUSlope(RReLU):
     (0.196 in training), so that results of the two must not be mixed.
 
     Args:
-        low: smallest slope.
-        high: largest slope.
+        low: smallest slope, above 0.
+        high: largest slope, at least `low`.
         seed: of the layer's own `SeedGenerator`.
     """
 

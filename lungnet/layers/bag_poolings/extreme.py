@@ -28,9 +28,10 @@ class MaxOfBag(keras.layers.Layer):
 
 
 class MeanOfBag(MaxOfBag):
-    """The patient's logit is the mean over the candidates; each has the same weight."""
+    """The patient's logit is the mean over the candidates; each has the same weight. Of an empty bag it is the bias."""
 
     def call(self, features: Any, present: Any) -> tuple[Any, Any]:
         """Features (bags, candidates, channels) and present (bags, candidates) to logit and weights."""
         weights = present / ops.maximum(ops.sum(present, axis=1, keepdims=True), 1.0)
-        return ops.sum(ops.squeeze(self.score(features), -1) * weights, axis=1, keepdims=True), weights
+        # The scorer is linear: the score of the mean is the mean of the scores.
+        return self.score(ops.sum(features * ops.expand_dims(weights, -1), axis=1)), weights

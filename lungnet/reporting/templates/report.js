@@ -3,7 +3,8 @@
 (() => {
   const table = document.getElementById("case-table");
   const body = table.tBodies[0];
-  const rows = Array.from(body.rows, (row, place) => ({ row, place, text: row.textContent.toLowerCase() }));
+  const ids = (row) => Array.from(row.querySelectorAll(".id"), (cell) => cell.textContent.toLowerCase()).join(" ");
+  const rows = Array.from(body.rows, (row, place) => ({ row, place, text: ids(row) }));
   const outcome = document.getElementById("outcome");
   const find = document.getElementById("find");
   const count = document.getElementById("count");

@@ -1,0 +1,74 @@
+"""What kind of picture a header says it is: a slice of a CT, or a localizer, a derived picture, something else."""
+
+from typing import Final
+
+from lungnet.dicom import reasons
+from lungnet.dicom.slices import Slice
+
+CT_IMAGE: Final = "1.2.840.10008.5.1.4.1.1.2"
+ENHANCED_CT: Final = frozenset(["1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2"])
+SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"
+DICOMDIR: Final = "1.2.840.10008.1.3.10"
+
+SCOUTS = frozenset(["LOCALIZER", "SCOUT", "SURVIEW", "REF_SURVIEW", "TOPOGRAM", "SCANOGRAM"])
+"""Values of Image Type (0008,0008) that name a localizer; the standard's and vendors'."""
+
+COMPUTED = frozenset(
+    [
+        "MPR",
+        "CPR",
+        "CURVED",
+        "PROJECTION IMAGE",
+        "MIP",
+        "MINIP",
+        "AVERAGE",
+        "MEAN",
+        "VRT",
+        "3D",
+        "SSD",
+        "VOLREN",
+        "REFORMATTED",
+        "PERFUSION",
+        "RCBF",
+        "RCBV",
+        "MTT",
+        "TTP",
+        "SUBTRACTION",
+        "FUSION",
+        "MASK",
+        "SCREEN SAVE",
+        "SCREENSAVE",
+        "SECONDARY CAPTURE",
+        "DOSE_INFO",
+        "DOSE",
+        "GSP",
+    ]
+)
+"""Values of Image Type that name a picture computed from slices."""
+
+
+def kind_problem(one: Slice) -> tuple[str, str] | None:
+    """Why this is no slice of a CT stack, by what it says it is."""
+    who = one.identity
+    is_ct = who.sop_class == CT_IMAGE or who.sop_class in ENHANCED_CT
+    if who.modality not in ("CT", "") or (not is_ct and not who.sop_class.startswith(SECONDARY_CAPTURE)):
+        return reasons.NOT_CT, f"Modality is {who.modality or 'absent'}, SOP class {who.sop_class or 'absent'}"
+    if scouts := SCOUTS.intersection(who.image_type):
+        return reasons.LOCALIZER, "Image Type (0008,0008) says " + "\\".join(sorted(scouts))
+    why = _derived(one, is_ct)
+    return (reasons.DERIVED, why) if why else None
+
+
+def _derived(one: Slice, is_ct: bool) -> str:
+    """Why a picture was computed rather than scanned; empty where it was not."""
+    kinds = one.identity.image_type
+    if not is_ct:
+        return "a secondary capture (SOP class)"
+    if one.encoding.samples != 1:
+        return f"{one.encoding.samples} samples a pixel: a color picture, no CT values"
+    if computed := COMPUTED.intersection(kinds):
+        return "Image Type (0008,0008) says " + "\\".join(sorted(computed))
+    # Lossy recompression makes an axial slice DERIVED by the rules (PS3.3 section C.7.6.1.1.2) and keeps it a slice.
+    if kinds[:2] == ("DERIVED", "SECONDARY") and "AXIAL" not in kinds:
+        return "Image Type (0008,0008) says DERIVED\\SECONDARY"
+    return ""

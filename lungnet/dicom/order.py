@@ -1,0 +1,100 @@
+"""Whether slices lie in the order their positions claim, by what they show: neighbours in a body resemble each other."""
+
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lungnet.volume import Warned
+
+FOREIGN_RATIO = 1.6
+"""A slice that differs so much more from both neighbours than they do from each other does not belong between them."""
+
+JUMP_RATIO = 1.25
+"""A step so much larger than the steps around it makes its two slices suspects of an exchange."""
+
+EXCHANGE_GAIN = 0.8
+"""Two suspects whose exchange lowers the differences to the slices around them to this part are out of order."""
+
+_STRIDE = 8
+_SMALLEST_DIFFERENCE_HU = 2.0
+_MOST_SUSPECTS = 24
+_WINDOW = 3
+
+
+def check_order(stack: NDArray[np.int16]) -> list[Warned]:
+    """Notice slices that were exchanged, repeated or replaced.
+
+    Args:
+        stack: HU, shape (slices, rows, columns), in the order of positions.
+
+    Returns:
+        Warnings `repeated-pixels`, `discontinuity`, `slice-order`; an exchange of thin neighbours may drown in noise.
+    """
+    if len(stack) < 4:
+        return []
+    small = _thumbnails(stack)
+    warnings = _repeated(stack, small)
+    steps = np.abs(np.diff(small, axis=0)).mean(axis=(1, 2)) + 1e-6
+    skips = np.abs(small[2:] - small[:-2]).mean(axis=(1, 2)) + 1e-6
+    nearer = np.minimum(steps[:-1], steps[1:])
+    foreign = np.flatnonzero((nearer > FOREIGN_RATIO * skips) & (nearer > _SMALLEST_DIFFERENCE_HU)) + 1
+    if foreign.size:
+        warnings.append(Warned("discontinuity", f"{_some(foreign)} resemble(s) neither neighbour, which resemble each other"))
+    for i, j in combinations(_suspects(steps), 2):
+        if _cost(small, i, j, exchanged=True) < EXCHANGE_GAIN * _cost(small, i, j, exchanged=False):
+            warnings.append(Warned("slice-order", f"slices {i + 1} and {j + 1} would fit better exchanged"))
+            break
+    return warnings
+
+
+def _suspects(steps: NDArray[np.float32]) -> list[int]:
+    """Slices at steps that are larger than those around, the most conspicuous ones; of a short stack all."""
+    if len(steps) < _MOST_SUSPECTS:
+        return list(range(len(steps) + 1))
+    padded = np.pad(steps, _WINDOW, mode="reflect") if len(steps) > _WINDOW else np.pad(steps, _WINDOW, mode="edge")
+    usual = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * _WINDOW + 1), axis=1)
+    ratio = np.where(steps > _SMALLEST_DIFFERENCE_HU, steps / usual, 0)
+    jumps = np.argsort(-ratio, kind="stable")[: _MOST_SUSPECTS // 2]
+    return sorted({int(i + side) for i in jumps if ratio[i] > JUMP_RATIO for side in (0, 1)})
+
+
+def _cost(small: NDArray[np.float32], i: int, j: int, *, exchanged: bool) -> float:
+    """Sum of the differences between neighbours that an exchange of two slices would touch."""
+    touched = sorted({k for k in (i - 1, i, j - 1, j) if 0 <= k < len(small) - 1})
+    place = {i: j, j: i} if exchanged else {}
+    return float(sum(np.abs(small[place.get(k, k)] - small[place.get(k + 1, k + 1)]).mean() for k in touched))
+
+
+def _thumbnails(stack: NDArray[np.int16]) -> NDArray[np.float32]:
+    """Every eighth row, means of eight columns: enough to compare slices, with a third of the noise."""
+    columns = stack.shape[2] // _STRIDE * _STRIDE
+    if columns == 0:
+        return np.clip(stack, -1000, 500).astype(np.float32)
+    rows = np.clip(stack[:, ::_STRIDE, :columns], -1000, 500).reshape(len(stack), -1, columns // _STRIDE, _STRIDE)
+    means: NDArray[np.float32] = rows.mean(axis=3, dtype=np.float32)
+    return means
+
+
+def _repeated(stack: NDArray[np.int16], small: NDArray[np.float32]) -> list[Warned]:
+    first: dict[bytes, int] = {}
+    pairs = []
+    for i, thumbnail in enumerate(small):
+        if thumbnail.min() == thumbnail.max():
+            continue  # a slice of nothing but air has nothing to repeat
+        j = first.setdefault(thumbnail.tobytes(), i)
+        if j != i and np.array_equal(stack[i], stack[j]):
+            pairs.append((j + 1, i + 1))
+    if not pairs:
+        return []
+    return [
+        Warned(
+            "repeated-pixels",
+            f"slices {pairs[0][0]} and {pairs[0][1]} hold the same pixels at different positions ({len(pairs)} such in all)",
+        )
+    ]
+
+
+def _some(indices: NDArray[np.intp]) -> str:
+    named = ", ".join(str(i + 1) for i in indices[:3])
+    return f"slice {named}" if len(indices) <= 3 else f"slice {named} and {len(indices) - 3} more"

@@ -1,0 +1,172 @@
+"""A cohort in the layout of Kaggle's DSB2017: a folder of DICOM per patient, `labels.csv`, and the truth beside it."""
+
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from lungnet import __version__
+from lungnet.config.phantom import PhantomConfig
+from lungnet.errors import UsageError
+from lungnet.files import remove_unfinished, replacing, write_json, write_text
+from lungnet.phantom import SYNTHETIC_MARK
+from lungnet.phantom.patient import Plan, make_patient, patient_id_of, plan_patient
+from lungnet.phantom.writing import dicom_files, is_whole
+from lungnet.progress import track
+
+SETTINGS, LABELS, TRUTH = "phantom.json", "labels.csv", "truth.csv"
+
+TRUTH_COLUMNS = "patient_id,nodule,x_mm,y_mm,z_mm,diameter_mm,malignancy,spiculation,lobulation,calcification,texture,site,label,synthetic"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a call of `make_cohort` leaves.
+
+    Attributes:
+        patients: in the cohort.
+        positives: patients with cancer.
+        nodules: in all patients.
+        made: patients written by this call.
+        reused: patients that were there already.
+    """
+
+    patients: int
+    positives: int
+    nodules: int
+    made: int
+    reused: int
+
+
+@dataclass(frozen=True)
+class _Written:
+    patient_id: str
+    is_positive: bool
+    rows: tuple[str, ...]
+    is_new: bool
+
+
+def make_cohort(out: Path, patients: int, seed: int, settings: PhantomConfig, jobs: int = 1) -> Summary:
+    """Write, or complete, a synthetic cohort; the bytes depend on seed and settings only.
+
+    Args:
+        out: the folder; patients whose folders are whole already are kept.
+        patients: how many, at least 1; a larger cohort of the same seed holds the smaller one, but for its labels.
+        seed: decides everything random.
+        settings: what kind of chests.
+        jobs: processes; 1 works in this one.
+
+    Raises:
+        UsageError: `out` holds a cohort of another seed or other settings, or a number is out of its bounds.
+        MachineError: the disk is full or `out` cannot be written.
+    """
+    if patients < 1 or jobs < 1 or seed < 0:
+        raise UsageError(f"a phantom needs at least 1 patient, 1 job and a seed of 0 or more, not {patients}, {jobs} and {seed}")
+    _claim(out, seed, settings)
+    results = _in_processes(out, patients, seed, settings, jobs) if jobs > 1 else _here(out, patients, seed, settings)
+    written = dict(track(results, "phantom", total=patients))
+    ordered = [written[index] for index in range(patients)]
+    write_text(out / LABELS, "id,cancer\n" + "".join(f"{one.patient_id},{int(one.is_positive)}\n" for one in ordered))
+    write_text(out / TRUTH, TRUTH_COLUMNS + "\n" + "".join(f"{row}\n" for one in ordered for row in one.rows))
+    made = sum(one.is_new for one in ordered)
+    return Summary(
+        patients=patients,
+        positives=sum(one.is_positive for one in ordered),
+        nodules=sum(len(one.rows) for one in ordered),
+        made=made,
+        reused=patients - made,
+    )
+
+
+def truth_rows(plan: Plan) -> tuple[str, ...]:
+    """The rows of `truth.csv` for a patient, in the order of `TRUTH_COLUMNS`."""
+    rows = []
+    for number, nodule in enumerate(plan.nodules):
+        centre = ",".join(f"{at:.2f}" for at in plan.centre_mm(nodule))
+        looks = f"{nodule.malignancy},{nodule.spiculation},{nodule.lobulation},{nodule.calcification},{nodule.texture}"
+        rows.append(f"{plan.patient_id},{number},{centre},{nodule.diameter_mm:.2f},{looks},{nodule.site},{int(nodule.is_malignant)},1")
+    return tuple(rows)
+
+
+def _claim(out: Path, seed: int, settings: PhantomConfig) -> None:
+    """Leave the settings in the folder, or refuse a folder that was made with others."""
+    import json
+
+    marker = out / SETTINGS
+    wanted: dict[str, Any] = {
+        "hash": settings.phantom_hash(),
+        "lungnet_version": __version__,
+        "seed": seed,
+        "settings": settings.model_dump(),
+        "synthetic": SYNTHETIC_MARK,
+    }
+    try:
+        found = json.loads(marker.read_text())
+    except FileNotFoundError:
+        write_json(marker, wanted)
+        return
+    except ValueError as error:
+        raise UsageError(f"{marker}: not the settings of a phantom cohort ({error}); choose another --out or delete the folder") from error
+    if not isinstance(found, dict) or (found.get("hash"), found.get("seed")) != (wanted["hash"], seed):
+        raise UsageError(
+            f"{out}: holds a phantom cohort of another seed, other settings or another version of lungnet; "
+            "choose another --out or delete the folder"
+        )
+    remove_unfinished(out)
+
+
+def _here(out: Path, patients: int, seed: int, settings: PhantomConfig) -> Iterator[tuple[int, _Written]]:
+    for index in range(patients):
+        yield index, _write(out, index, seed, settings)
+
+
+def _in_processes(out: Path, patients: int, seed: int, settings: PhantomConfig, jobs: int) -> Iterator[tuple[int, _Written]]:
+    missing = []
+    for index in range(patients):
+        done = _reuse(out, index, seed, settings)
+        if done is None:
+            missing.append(index)
+        else:
+            yield index, done
+    if not missing:
+        return
+    with ProcessPoolExecutor(min(jobs, len(missing)), get_context("spawn"), _single_thread) as pool:
+        try:
+            futures = {pool.submit(_write, out, index, seed, settings): index for index in missing}
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _single_thread() -> None:
+    import signal
+
+    import cv2
+
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent ends the workers in order
+
+
+def _reuse(out: Path, index: int, seed: int, settings: PhantomConfig) -> _Written | None:
+    if not (out / patient_id_of(seed, index)).is_dir():
+        return None
+    plan = plan_patient(seed, index, settings)
+    if not is_whole(out / plan.patient_id, plan):
+        return None
+    return _Written(plan.patient_id, plan.is_positive, truth_rows(plan), is_new=False)
+
+
+def _write(out: Path, index: int, seed: int, settings: PhantomConfig) -> _Written:
+    done = _reuse(out, index, seed, settings)
+    if done is not None:
+        return done
+    patient = make_patient(seed, index, settings)
+    with replacing(out / patient.patient_id) as folder:
+        folder.mkdir()
+        for name, data in dicom_files(patient):
+            (folder / name).write_bytes(data)
+    return _Written(patient.patient_id, patient.plan.is_positive, truth_rows(patient.plan), is_new=True)

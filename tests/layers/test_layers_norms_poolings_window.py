@@ -1,0 +1,97 @@
+"""One battery over NORMS and one over POOLINGS; the window against its formula."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from lungnet.layers.hu_window import HUWindow
+from lungnet.layers.norms import NORMS
+from lungnet.layers.poolings import POOLINGS
+
+
+@pytest.mark.parametrize("name", sorted(NORMS))
+def test_a_norm_keeps_the_shape_is_rebuilt_and_deterministic(name, features):
+    layer = NORMS[name]()
+    first = np.asarray(layer(features, training=False))
+    assert first.shape == features.shape
+    again = type(layer).from_config(layer.get_config())
+    assert_array_equal(np.asarray(again(features, training=False)), first)
+    assert_array_equal(np.asarray(layer(features, training=False)), first)
+
+
+@pytest.mark.parametrize("name", sorted(NORMS))
+def test_a_norm_is_finite_in_half_precision_and_has_finite_gradients(name, features, precision, gradients):
+    layer = NORMS[name]()
+    layer.build(features.shape)
+    features[0] = 0.0
+    assert all(np.isfinite(gradient).all() for gradient in gradients(layer, features))
+    with precision("mixed_float16"):
+        assert np.isfinite(np.asarray(NORMS[name]()((features * 1000).astype(np.float16), training=True))).all()
+
+
+@pytest.mark.parametrize(("name", "axes"), [("batch", (0, "space")), ("group", ("space", "group")), ("layer", ("channel",))])
+def test_a_norm_brings_its_own_groups_to_mean_0_and_deviation_1(name, axes, features):
+    y = np.asarray(NORMS[name]()(features * 3 + 5, training=True), np.float64)
+    space = tuple(range(1, y.ndim - 1))
+    if name == "group":
+        y = y.reshape(*y.shape[:-1], 8, -1)
+    over = {"batch": (0, *space), "group": (*space, y.ndim - 1), "layer": (y.ndim - 1,)}[name]
+    assert_allclose(y.mean(over), 0, atol=1e-4)
+    assert_allclose(y.std(over), 1, atol=1e-3)
+
+
+def test_group_norm_takes_the_number_of_groups(features):
+    assert NORMS["group"](groups=4).groups == 4
+    assert NORMS["batch"](momentum=0.9).momentum == 0.9
+
+
+@pytest.mark.parametrize("name", sorted(POOLINGS))
+def test_a_pooling_halves_each_axis_upward_and_is_rebuilt(name, features):
+    layer = POOLINGS[name](features.ndim - 2, features.shape[-1])
+    y = np.asarray(layer(features))
+    space = features.shape[1:-1]
+    assert y.shape == (len(features), *(space if name == "none" else [-(-n // 2) for n in space]), features.shape[-1])
+    again = type(layer).from_config(layer.get_config())
+    again.build(features.shape)
+    again.set_weights(layer.get_weights())
+    assert_array_equal(np.asarray(again(features)), y)
+
+
+@pytest.mark.parametrize("name", sorted(POOLINGS))
+def test_a_pooling_is_finite_in_half_precision_and_has_finite_gradients(name, features, precision, gradients):
+    layer = POOLINGS[name](features.ndim - 2, features.shape[-1])
+    layer.build(features.shape)
+    assert all(np.isfinite(gradient).all() for gradient in gradients(layer, features))
+    # TensorFlow pools float16 volumes on GPUs only; its other half precision stands in for it.
+    with precision("mixed_float16" if features.ndim == 4 else "mixed_bfloat16"):
+        pooled = POOLINGS[name](features.ndim - 2, features.shape[-1])(features * 1000)
+        assert np.isfinite(np.asarray(pooled, np.float32)).all()
+
+
+def test_max_and_average_are_those_of_each_block(features):
+    space = features.ndim - 2
+    even = features[(slice(None), *[slice(0, 2 * (n // 2)) for n in features.shape[1:-1]])]
+    shape = [len(even)]
+    for n in even.shape[1:-1]:
+        shape += [n // 2, 2]
+    blocks = even.reshape(*shape, even.shape[-1])
+    axes = tuple(range(2, 2 + 2 * space, 2))
+    assert_array_equal(np.asarray(POOLINGS["max"](space, 16)(even)), blocks.max(axes))
+    assert_allclose(np.asarray(POOLINGS["average"](space, 16)(even)), blocks.mean(axes), atol=1e-6)
+
+
+def test_the_window_is_its_formula_and_clips():
+    hu = np.array([[-32768, -1024, -1000, -300, 0, 399, 400, 3000, 32767]], np.int16)
+    expected = 2 * (np.clip(hu, -1000, 400) + 1000.0) / 1400 - 1
+    layer = HUWindow(-1000.0, 400.0)
+    y = np.asarray(layer(hu))
+    assert y.dtype == np.float32
+    assert_allclose(y, expected, atol=1e-6)
+    assert HUWindow.from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+def test_the_window_keeps_a_hounsfield_unit_or_two_in_half_precision(precision):
+    with precision("mixed_float16"):
+        y = np.asarray(HUWindow(-1000.0, 400.0)(np.arange(-1000, 401, dtype=np.int16)[None]))
+    assert y.dtype == np.float16
+    assert_allclose(y[0], np.linspace(-1, 1, 1401), atol=2 * 2 / 1400)

@@ -1,0 +1,125 @@
+"""Every architecture, dimension and kind of input gives a logit; what cannot be built is told with its key."""
+
+import numpy as np
+import pytest
+
+from lungnet.config.model import InputConfig, ModelConfig
+from lungnet.layers import ACTIVATIONS, BAG_POOLINGS, NORMS, POOLINGS
+from lungnet.models.architectures import ARCHITECTURES
+from lungnet.models.build import build_model
+from lungnet.models.choices import ChoiceError
+
+SHOWN = {
+    "nodule 2D": InputConfig(kind="nodule", size=(8, 9)),
+    "nodule 3D": InputConfig(kind="nodule", size=(8, 9, 10)),
+    "volume": InputConfig(kind="volume", size=(8, 9, 10)),
+    "bag": InputConfig(kind="bag", size=(8, 9, 8), candidates=3),
+}
+
+
+def some_inputs(shown, n=2):
+    rng = np.random.default_rng(1)
+    bag = (shown.candidates,) if shown.kind == "bag" else ()
+    inputs = {"image": rng.integers(-1024, 400, (n, *bag, *shown.size), np.int16)}
+    return inputs | ({"present": np.ones((n, *bag), np.float32)} if bag else {})
+
+
+def config(**settings):
+    return ModelConfig(**{"channels": (4, 8), **settings})
+
+
+@pytest.mark.parametrize("kind", sorted(SHOWN))
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+def test_every_architecture_gives_a_logit_for_every_input(architecture, kind):
+    shown = SHOWN[kind]
+    network = build_model(config(architecture=architecture, stem_stride=2, hidden=(5,), dropout=0.5), shown)
+    outputs = network(some_inputs(shown), training=False)
+    assert set(outputs) == ({"logit", "weights"} if shown.kind == "bag" else {"logit"})
+    assert outputs["logit"].shape == (2, 1)
+    assert np.isfinite(outputs["logit"]).all()
+    if shown.kind == "bag":
+        assert outputs["weights"].shape == (2, 3)
+    assert {tensor.name: tensor.dtype for tensor in network.inputs}["image"] == "int16"
+
+
+@pytest.mark.parametrize(
+    ("table", "field", "options"),
+    [(ACTIVATIONS, "activation", {}), (NORMS, "norm", {"group": {"groups": 4}}), (POOLINGS, "pooling", {}), (BAG_POOLINGS, "bag_pooling", {})],
+)
+def test_every_row_of_every_table_builds_in_a_network(table, field, options):
+    for name in table:
+        network = build_model(config(**{field: {"name": name, "options": options.get(name, {})}}), SHOWN["bag"])
+        assert np.isfinite(network(some_inputs(SHOWN["bag"]))["logit"]).all(), name
+
+
+def test_the_encoder_is_shared_by_the_candidates_and_their_order_does_not_matter():
+    shown = SHOWN["bag"]
+    network = build_model(config(), shown)
+    inputs = some_inputs(shown)
+    turned = {name: value[:, ::-1] for name, value in inputs.items()}
+    first, second = network(inputs), network(turned)
+    np.testing.assert_allclose(first["logit"], second["logit"], atol=1e-5)
+    np.testing.assert_allclose(first["weights"], np.asarray(second["weights"])[:, ::-1], atol=1e-6)
+
+
+def test_the_window_is_part_of_the_network():
+    shown = SHOWN["nodule 2D"]
+    network = build_model(config(), shown)
+    inputs = some_inputs(shown)
+    clipped = {"image": np.where(inputs["image"] < -1000, np.int16(-3000), inputs["image"])}
+    np.testing.assert_array_equal(network(inputs)["logit"], network(clipped)["logit"])
+
+
+def test_a_convolution_has_a_bias_only_without_a_norm():
+    def biases(norm):
+        network = build_model(config(norm=norm), SHOWN["nodule 2D"])
+        return sum("conv" in weight.path and weight.name == "bias" for weight in network.weights)
+
+    assert biases("batch") == 0
+    assert biases("none") == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "words"),
+    [
+        ({"architecture": "resnett"}, "model.architecture", "did you mean resnet?"),
+        ({"activation": "preluu"}, "model.activation.name", "did you mean prelu?"),
+        ({"norm": "bach"}, "model.norm.name", "did you mean batch?"),
+        ({"pooling": "maxx"}, "model.pooling.name", "did you mean max?"),
+        ({"bag_pooling": "noisyor"}, "model.bag_pooling.name", "did you mean noisy_or?"),
+        ({"activation": "xyzzy"}, "model.activation.name", "expected one of"),
+        ({"activation": {"name": "rrelu", "options": {"lo": 3}}}, "model.activation.options", "do not fit rrelu"),
+        ({"activation": {"name": "rrelu", "options": {"low": 9}}}, "model.activation.options", "expected 0 < low <= high"),
+        ({"activation": {"name": "tanh", "options": {"activation": "relu"}}}, "model.activation.options", "do not fit tanh"),
+        ({"norm": {"name": "none", "options": {"groups": 4}}}, "model.norm.options", "do not fit none"),
+        ({"pooling": {"name": "max", "options": {"size": 3}}}, "model.pooling.options", "not taken"),
+        ({"bag_pooling": {"name": "attention", "options": {"width": 3}}}, "model.bag_pooling.options", "do not fit attention"),
+        ({"norm": {"name": "group", "options": {"groups": 3}}}, "model", "cannot be built"),
+        ({"norm": {"name": "batch", "options": {"name": "twice"}}}, "model", "cannot be built"),
+        ({"activation": {"name": "prelu", "options": {"start": "steep"}}}, "model.activation.options", "do not fit prelu"),
+    ],
+)
+def test_a_wrong_choice_names_its_key_and_what_is_near(settings, key, words):
+    with pytest.raises(ChoiceError, match=r".") as caught:
+        build_model(config(**settings), SHOWN["bag"])
+    assert caught.value.key == key
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_refused"),
+    [
+        ({"channels": (2, 2, 2, 2)}, False),
+        ({"channels": (2, 2, 2, 2, 2)}, True),
+        ({"channels": (2, 2, 2, 2), "stem_stride": 2}, True),
+        ({"channels": (2,) * 8, "pooling": "none"}, False),
+    ],
+)
+def test_an_input_too_small_for_its_stages_is_refused(settings, is_refused):
+    if not is_refused:
+        assert build_model(ModelConfig(**settings), SHOWN["nodule 2D"]).count_params() > 0
+        return
+    with pytest.raises(ChoiceError, match="at least 16 voxels") as caught:
+        build_model(ModelConfig(**settings), SHOWN["nodule 2D"])
+    assert caught.value.key == "input.size"
