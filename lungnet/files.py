@@ -17,10 +17,15 @@ UNFINISHED = ".unfinished-"
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, sync_each: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success sync it and rename it to `path`, on failure remove it.
 
     The caller writes a file, or makes a folder, at the temporary path. An existing folder at `path` is replaced.
+
+    Args:
+        path: what shall appear.
+        sync_each: sync every file below a folder; without it only the folder, for many small files that are checked and
+            made again where a power cut loses some.
 
     Raises:
         MachineError: the disk is full or the place cannot be written.
@@ -30,7 +35,10 @@ def replacing(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         remove(temporary)
         yield temporary
-        _sync(temporary)
+        if sync_each:
+            _sync(temporary)
+        else:
+            _sync_one(temporary)
         if temporary.is_dir():
             remove(path)
         temporary.replace(path)

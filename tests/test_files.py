@@ -56,7 +56,8 @@ def test_a_folder_replaces_a_folder(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("number", "words"), [(errno.ENOSPC, "no space left on the disk"), (errno.EDQUOT, "no space left on the disk"), (errno.EACCES, "denied")]
+    ("number", "words"),
+    [(errno.ENOSPC, "no space left on the disk"), (errno.EDQUOT, "no space left on the disk"), (errno.EACCES, "denied")],
 )
 def test_what_the_machine_refuses_is_told_with_the_path(tmp_path, number, words):
     def fail():

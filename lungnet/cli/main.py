@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     _set_up_logging(quiet=args.quiet, debug=args.debug)
     try:
-        return int(args.run(args) or DONE)
+        return int(args.call(args) or DONE)
     except BrokenPipeError:
         # Standard output went away (`lungnet inspect | head`): nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -49,11 +49,18 @@ def _told(error: BaseException) -> tuple[str, int]:
     if isinstance(error, MemoryError):
         return "not enough memory; use fewer --jobs or a smaller batch", LungnetError.exit_code
     # A bug of ours. The type and place help us; the message might quote a patient's data and stays out.
-    at = error.__traceback__
-    while at is not None and at.tb_next is not None:
+    return f"a bug of lungnet ({type(error).__name__} at {_place(error)}); run again with --debug and report it", BUG
+
+
+def _place(error: BaseException) -> str:
+    """Module and line of lungnet that an error came through last."""
+    place, at = "?", error.__traceback__
+    while at is not None:
+        module = str(at.tb_frame.f_globals.get("__name__"))
+        if module.partition(".")[0] == "lungnet":
+            place = f"{module}:{at.tb_lineno}"
         at = at.tb_next
-    place = f"{at.tb_frame.f_globals.get('__name__', '?')}:{at.tb_lineno}" if at is not None else "?"
-    return f"a bug of lungnet ({type(error).__name__} at {place}); run again with --debug and report it", BUG
+    return place
 
 
 def print_json(value: Any) -> None:
@@ -76,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         module = importlib.import_module(f"lungnet.cli.{name}")
         command = commands.add_parser(
             name,
-            help=module.SUMMARY,
+            help=module.SUMMARY.replace("%", "%%"),  # argparse formats this text, not the description
             description=module.SUMMARY,
             epilog=f"example:\n  {module.EXAMPLE}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -84,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--quiet", action="store_true", help="no progress, no remarks: errors only")
         command.add_argument("--debug", action="store_true", help="show the traceback of a failure (may quote input)")
         module.add_arguments(command)
-        command.set_defaults(run=module.run)
+        command.set_defaults(call=module.run)  # not `run`: that is the option --run
     return parser
 
 

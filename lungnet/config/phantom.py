@@ -26,7 +26,7 @@ class PhantomConfig(Section):
     positive_share: Annotated[float, Field(ge=0, le=1)] = 0.45
     """Share of patients with at least one malignant nodule; kept to within one patient."""
 
-    ambiguous_share: Annotated[float, Field(ge=0, le=0.5)] = 0.08
+    ambiguous_share: Annotated[float, Field(ge=0, le=0.5)] = 0.06
     """Share of malignant nodules that look benign, and of benign ones that look somewhat malignant."""
 
     vessel_ends: Annotated[int, Field(ge=16, le=2048)] = 512

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import uid
 
+from lungnet.dicom.elements import DEFLATED, EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE
 from lungnet.dicom.jpeg12 import decode_extended_jpeg
 from lungnet.dicom.slices import Encoding
 
@@ -21,38 +21,30 @@ for _name in ("pydicom", "openjpeg", "pylibjpeg"):
 
 _GDCM, _CHARLS, _OPENJPEG, _PYDICOM, _ITK = "gdcm", "pyjpegls", "pylibjpeg", "pydicom", "itk"
 
-DECODERS: dict[str, str] = {
-    str(syntax): plugin
-    for syntax, plugin in (
-        (uid.RLELossless, _PYDICOM),
-        (uid.JPEGBaseline8Bit, _GDCM),
-        (uid.JPEGExtended12Bit, _ITK),
-        (uid.JPEGLossless, _GDCM),
-        (uid.JPEGLosslessSV1, _GDCM),
-        (uid.JPEGLSLossless, _CHARLS),
-        (uid.JPEGLSNearLossless, _CHARLS),
-        (uid.JPEG2000Lossless, _OPENJPEG),
-        (uid.JPEG2000, _OPENJPEG),
-        (uid.HTJ2KLossless, _OPENJPEG),
-        (uid.HTJ2KLosslessRPCL, _OPENJPEG),
-        (uid.HTJ2K, _OPENJPEG),
-    )
-}
+_JPEG = "1.2.840.10008.1.2.4."
+_J2K_DECODED = frozenset(_JPEG + last for last in ("90", "91", "201", "202", "203"))  # JPEG 2000 and High-Throughput JPEG 2000
 
-SUPPORTED: dict[str, bool] = {
-    str(uid.ImplicitVRLittleEndian): False,
-    str(uid.ExplicitVRLittleEndian): False,
-    str(uid.ExplicitVRBigEndian): False,
-    str(uid.DeflatedExplicitVRLittleEndian): False,
-} | dict.fromkeys(DECODERS, True)
+DECODERS: dict[str, str] = {
+    "1.2.840.10008.1.2.5": _PYDICOM,  # RLE
+    _JPEG + "50": _GDCM,  # JPEG baseline, 8 bit
+    _JPEG + "51": _ITK,  # JPEG extended, 12 bit
+    _JPEG + "53": _ITK,  # JPEG spectral selection, 12 bit, retired
+    _JPEG + "55": _ITK,  # JPEG full progression, 12 bit, retired
+    _JPEG + "57": _GDCM,  # JPEG lossless
+    _JPEG + "70": _GDCM,  # JPEG lossless, first-order prediction
+    _JPEG + "80": _CHARLS,  # JPEG-LS lossless
+    _JPEG + "81": _CHARLS,  # JPEG-LS near-lossless
+    **dict.fromkeys(sorted(_J2K_DECODED), _OPENJPEG),
+}
+"""Which library decodes which transfer syntax (DICOM PS3.5 section 10)."""
+
+SUPPORTED: dict[str, bool] = dict.fromkeys((IMPLICIT_LE, EXPLICIT_LE, EXPLICIT_BE, DEFLATED), False) | dict.fromkeys(DECODERS, True)
 """Transfer syntaxes that are read, and whether their pixels are compressed."""
 
 LOSSY, SIGN = "lossy", "sign"
 """Codes of warnings that a codestream gives rise to."""
 
-_ALWAYS_LOSSY = frozenset(map(str, (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLSNearLossless)))
-# Of the others JPEG 2000 tells in its codestream.
-_JPEG_2000 = frozenset(map(str, (uid.JPEG2000Lossless, uid.JPEG2000, uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K)))
+_ALWAYS_LOSSY = frozenset(_JPEG + last for last in ("50", "51", "53", "55", "81"))  # of the others JPEG 2000 tells in its codestream
 _RLE_LARGEST_RATIO = 64  # a run of 128 equal bytes takes two (PS3.5 annex G)
 
 
@@ -73,7 +65,7 @@ def decode(frame: bytes, how: Encoding) -> tuple[NDArray[np.generic], frozenset[
     plugin = DECODERS[how.transfer_syntax]
     _check_codestream(frame, how, plugin)
     is_signed, shown = how.is_signed, {LOSSY} if how.transfer_syntax in _ALWAYS_LOSSY else set()
-    if how.transfer_syntax in _JPEG_2000:
+    if how.transfer_syntax in _J2K_DECODED:
         if is_irreversible(frame):
             shown.add(LOSSY)
         if not is_signed and _jpeg_2000_sign(frame):

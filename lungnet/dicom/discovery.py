@@ -166,8 +166,8 @@ def _header_warnings(slices: list[Slice]) -> Iterable[Warned]:
         yield Warned("derived", "Image Type (0008,0008) says derived; the pixels are taken as a CT's")
     if any(s.is_lossy for s in slices):
         yield Warned("lossy", "Lossy Image Compression (0028,2110) says the pixels lost information")
-    if any("transfer-syntax" in s.notes for s in slices):
-        yield Warned("transfer-syntax", "the transfer syntax was missing or wrong and was recognized from the data")
+    for code in sorted({note for s in slices for note in s.notes}):
+        yield Warned(code, reasons.WARNINGS[code])
     if len({s.identity.frame_uid for s in slices}) > 1:
         yield Warned(
             "frame-per-slice",

@@ -84,9 +84,11 @@ class Headers:
             placed = _placed(common, values)
         except BadValueError as bad:
             return _with_problem(common, reasons.CORRUPT, str(bad))
-        if elements.is_guessed:
-            placed = changed(placed, notes=(*placed.notes, "transfer-syntax"))
-        return self.judged(placed, file_bytes)
+        notes = ["transfer-syntax"] if elements.is_guessed else []
+        # One byte more is the padding to an even length (PS3.5 section 8.1.1).
+        if UNDEFINED != placed.pixel_length > encoding.frame_bytes * encoding.frames + 1:
+            notes.append("trailing-data")
+        return self.judged(changed(placed, notes=tuple(notes)) if notes else placed, file_bytes)
 
     def identity(self, values: Values) -> Identity:
         """Who and what, stored once."""

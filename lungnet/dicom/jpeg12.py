@@ -1,4 +1,4 @@
-"""JPEG Extended of 12 bits, which neither gdcm's Python wheel nor pillow decodes and SimpleITK's bundled library does."""
+"""JPEG of 12 bits (extended, and its retired kinds): gdcm's Python wheel and pillow refuse it, SimpleITK's library decodes it."""
 
 import io
 import tempfile

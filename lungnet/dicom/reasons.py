@@ -67,7 +67,7 @@ WARNINGS: Final[dict[str, str]] = {
     "sign": "the codestream is signed and the header is not; the codestream was believed",
     "body-part": "the body part tag names no chest, the pixels show lungs",
     "transfer-syntax": "the transfer syntax was missing or wrong and was recognized from the data",
-    "trailing-data": "bytes after the end were ignored",
+    "trailing-data": "the pixel data is longer than the picture; what is too much was ignored",
     "no-identity": "an id is missing and was made from the content",
     "assumed-hu": "the format has no unit; values were taken as HU",
 }

@@ -165,7 +165,7 @@ def _write(out: Path, index: int, seed: int, settings: PhantomConfig) -> _Writte
     if done is not None:
         return done
     patient = make_patient(seed, index, settings)
-    with replacing(out / patient.patient_id) as folder:
+    with replacing(out / patient.patient_id, sync_each=False) as folder:
         folder.mkdir()
         for name, data in dicom_files(patient):
             (folder / name).write_bytes(data)

@@ -9,7 +9,7 @@ from lungnet.phantom.findings import Nodule
 from lungnet.phantom.scanner import Scanner
 from lungnet.phantom.shapes import Floats, cover
 
-SPICULE_MM = (4.0, 8.0)
+SPICULE_MM = (4.5, 8.0)
 """How far spicules reach beyond the body."""
 
 FINE_MM = 1.0
@@ -87,7 +87,7 @@ def _body(block: Block, nodule: Nodule, draw: np.random.Generator) -> Floats:
     u = np.square(block.x / np.float32(axes[0])) + np.square(block.y / np.float32(axes[1])) + np.square(block.z / np.float32(axes[2]))
     body = (np.sqrt(u) - 1) * np.float32(radius)
     if nodule.lobulation > 2:
-        depth = (0.0, 0.0, 0.0, 0.3, 0.52, 0.62)[nodule.lobulation]
+        depth = (0.0, 0.0, 0.0, 0.26, 0.6, 0.72)[nodule.lobulation]
         body += np.float32(0.28 * depth * radius)
         for way in _directions(int(draw.integers(4, 7)), draw):
             lobe_radius = float(draw.uniform(0.42, 0.56)) * radius
@@ -120,7 +120,7 @@ def _add_spicules(filled: Floats, block: Block, nodule: Nodule, draw: np.random.
     xs, ys, zs = block.x.ravel(), block.y.ravel(), block.z.ravel()
     for way in _directions(count, draw):
         reach = float(draw.uniform(*SPICULE_MM)) * (0.6, 0.75, 0.9, 1.0)[strength - 1]
-        base = float(draw.uniform(1.1, 1.7)) * (0.6, 0.7, 0.9, 1.0)[strength - 1]
+        base = float(draw.uniform(1.35, 2.0)) * (0.5, 0.6, 0.92, 1.0)[strength - 1]
         start, end = way * (0.6 * radius), way * (radius + reach)
         low, high = np.minimum(start, end) - base - block.edge_mm, np.maximum(start, end) + base + block.edge_mm
         spans = [slice(*np.searchsorted(axis, (low[i], high[i]))) for i, axis in enumerate((xs, ys, zs))]
@@ -128,7 +128,7 @@ def _add_spicules(filled: Floats, block: Block, nodule: Nodule, draw: np.random.
         dot = (x * way[0] + y * way[1]) + z * way[2]
         along = np.clip(dot, 0.6 * radius, radius + reach)
         away = np.sqrt(np.maximum((x * x + y * y) + z * z - dot * dot + np.square(dot - along), 0))
-        thickness = base * (1 - 0.75 * np.maximum(along - radius, 0) / reach)
+        thickness = base * (1 - 0.65 * np.maximum(along - radius, 0) / reach)
         part = filled[spans[2], spans[1], spans[0]]
         np.maximum(part, cover(away - thickness, block.edge_mm), out=part)
 

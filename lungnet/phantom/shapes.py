@@ -4,11 +4,13 @@ Coordinates broadcast: a slice passes x as a row, y as a column and z as a numbe
 The formulas of ellipses and of the smooth union follow I. Quilez, "Distance functions" (iquilezles.org/articles/distfunctions).
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
-Coordinate = Floats | float
+Coordinate = NDArray[np.floating[Any]] | float
 
 
 def profile(at: Coordinate, knots: tuple[float, ...], values: tuple[float, ...]) -> Coordinate:

@@ -104,8 +104,8 @@ def bronchi_beside(generations: list[Tubes], shift: Floats) -> Tubes:
     parts = []
     for level, tubes in enumerate(generations[:5]):
         radius = tubes.start_radius_mm * np.float32(0.78 if level else 0.9)
-        offset = shift * (tubes.start_radius_mm + radius + 0.8)[:, None]
-        start = tubes.starts if level == 0 else tubes.starts + offset
+        offset = np.asarray(shift * (tubes.start_radius_mm + radius + 0.8)[:, None], np.float32)
+        start = tubes.starts + (offset if level else np.float32(0))
         parts.append(Tubes(start, tubes.ends + offset, radius, (radius * 0.85).astype(np.float32)))
     return join(parts)
 
@@ -179,9 +179,8 @@ def render_tubes(hu: Floats, scanner: Scanner, tubes: Tubes, value_hu: float) ->
         if not len(members):
             continue
         for batch in np.array_split(members, ceil(len(members) * int(size.prod()) / BATCH_VOXELS)):
-            shares = _shares(
-                tubes, batch, first + low[batch] * step, [np.arange(n, dtype=np.float32) * s for n, s in zip(size, step, strict=True)], edge
-            )
+            axes = [np.arange(n, dtype=np.float32) * s for n, s in zip(size, step, strict=True)]
+            shares = _shares(tubes, batch, (first + low[batch] * step).astype(np.float32), axes, edge)
             for i, share in zip(batch, shares, strict=True):
                 (x0, y0, z0), (x1, y1, z1), (dx, dy, dz) = starts[i], stops[i], skips[i]
                 box = hu[z0:z1, y0:y1, x0:x1]

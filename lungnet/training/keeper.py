@@ -42,7 +42,7 @@ class TrainingState:
         self.epoch += 1
         if self.best_epoch < 0 or row["val_loss"] < self.history[self.best_epoch]["val_loss"]:
             self.best_epoch = self.epoch - 1
-            self.best = [np.array(variable) for variable in self.network.variables]
+            self.best = [_copied(variable) for variable in self.network.variables]
 
     def is_over(self, config: TrainingConfig) -> bool:
         """Whether all epochs are done, or validation has not improved for too long."""
@@ -56,7 +56,7 @@ class TrainingState:
     def checkpoint(self) -> Checkpoint:
         """The state as arrays and plain values."""
         groups = {"network": self.network.variables, "optimizer": self.optimizer.variables, "best": self.best}
-        arrays = {f"{group}.{i}": np.array(value) for group, values in groups.items() for i, value in enumerate(values)}
+        arrays = {f"{group}.{i}": _copied(value) for group, values in groups.items() for i, value in enumerate(values)}
         return Checkpoint(self.epoch, arrays, {"history": self.history, "best_epoch": self.best_epoch})
 
     def restore(self, kept: Checkpoint) -> None:
@@ -75,6 +75,11 @@ class TrainingState:
         self.history = list(kept.notes["history"])
         self.best_epoch = int(kept.notes["best_epoch"])
         self.best = [kept.arrays[f"best.{i}"] for i in range(len(self.network.variables))]
+
+
+def _copied(value: Any) -> NDArray[Any]:
+    """A variable's value as it is now."""
+    return np.array(keras.ops.convert_to_numpy(value))
 
 
 class Keeper(keras.callbacks.Callback):

@@ -27,5 +27,6 @@ def build_optimizer(config: OptimizerConfig, steps: int) -> Any:
         alpha=FINAL_SHARE,
     )
     optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, clipnorm=None, global_clipnorm=config.clip_norm)
-    optimizer.exclude_from_weight_decay(var_names=[f"^{name}$" for name in SPARED])
+    # Keras asks by the name of the variable, on TensorFlow by that of the tensor behind it: `kernel`, or `conv2d/kernel:0`.
+    optimizer.exclude_from_weight_decay(var_names=[rf"(^|/){name}(:\d+)?$" for name in SPARED])
     return optimizer

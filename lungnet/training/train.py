@@ -31,6 +31,10 @@ FINAL = "final"
 """Name of the network in the bundle of a cross-validated run: trained on everybody but its validation patients."""
 
 
+HISTORY = ["network", "epoch", "loss", "auc", "val_loss", "val_auc", "learning_rate"]
+"""Columns of history.csv, the same whether an epoch was read from a checkpoint or just done."""
+
+
 def train(experiment: Experiment, folder: Path, *, resume: bool, epoch_done: EpochsDone) -> Metrics:
     """Train as the experiment says and leave a run folder.
 
@@ -131,7 +135,7 @@ def _split_table(cohort: Cohort, splits: list[pd.Series]) -> pd.DataFrame:
 
 def _write_history(folder: Path, histories: dict[str, list[dict[str, float]]]) -> None:
     rows = [{"network": name, **row, "epoch": int(row["epoch"])} for name, history in histories.items() for row in history]
-    write_table(folder / "history.csv", pd.DataFrame(rows))
+    write_table(folder / "history.csv", pd.DataFrame(rows, columns=HISTORY))
 
 
 def _summary(cohort: Cohort, split: pd.Series, trained: Trained, calibration: Calibration, metrics: Metrics) -> dict[str, object]:

@@ -43,7 +43,11 @@ def test_every_configuration_that_is_shipped_loads(path):
     [
         ("modle: {}\n", 3, "modle is not a setting; did you mean model?"),
         ("model:\n  channels: [8]\n  activatoin: relu\n", 5, "model.activatoin is not a setting; did you mean model.activation?"),
-        ("training:\n  augmentation:\n    flip: true\n", 5, "training.augmentation.flip is not a setting; did you mean training.augmentation.flips?"),
+        (
+            "training:\n  augmentation:\n    flip: true\n",
+            5,
+            "training.augmentation.flip is not a setting; did you mean training.augmentation.flips?",
+        ),
         ("model:\n  activation: {nmae: relu}\n", 4, "did you mean model.activation.name?"),
         ("extend: b.yaml\n", 3, "extend is not a setting; did you mean extends?"),
         ("optimizer: {xyzzy: 1}\n", 3, "expected one of learning_rate, weight_decay, warmup, clip_norm"),
@@ -172,7 +176,9 @@ def test_a_wrong_override_is_told_as_one(written, override, words):
 
 def test_the_last_override_wins_and_a_name_alone_is_a_choice(written):
     path = written(SMALL)
-    experiment = load_experiment(path, ["seed=1", "seed=2", "model.activation=prelu", "model.norm.name=group", "model.norm.options.groups=4"])
+    experiment = load_experiment(
+        path, ["seed=1", "seed=2", "model.activation=prelu", "model.norm.name=group", "model.norm.options.groups=4"]
+    )
     assert experiment.seed == 2
     assert experiment.model.activation.name == "prelu"
     assert experiment.model.norm.options == {"groups": 4}

@@ -44,7 +44,12 @@ def test_every_architecture_gives_a_logit_for_every_input(architecture, kind):
 
 @pytest.mark.parametrize(
     ("table", "field", "options"),
-    [(ACTIVATIONS, "activation", {}), (NORMS, "norm", {"group": {"groups": 4}}), (POOLINGS, "pooling", {}), (BAG_POOLINGS, "bag_pooling", {})],
+    [
+        (ACTIVATIONS, "activation", {}),
+        (NORMS, "norm", {"group": {"groups": 4}}),
+        (POOLINGS, "pooling", {}),
+        (BAG_POOLINGS, "bag_pooling", {}),
+    ],
 )
 def test_every_row_of_every_table_builds_in_a_network(table, field, options):
     for name in table:

@@ -143,8 +143,12 @@ def test_a_bundle_that_fails_while_it_is_made_leaves_the_old_one(written):
     assert [path.name for path in written.parent.iterdir()] == ["bundle"]
 
 
-@pytest.mark.parametrize("module", ["lungnet.models.bundle", "lungnet.inference", "lungnet.config.load", "lungnet.evaluation.metrics", "lungnet.store"])
+@pytest.mark.parametrize(
+    "module", ["lungnet.models.bundle", "lungnet.inference", "lungnet.config.load", "lungnet.evaluation.metrics", "lungnet.store"]
+)
 def test_reading_needs_no_training_framework(module):
     code = f"import sys, {module}; print([m for m in ('tensorflow', 'keras', 'jax', 'torch') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    )
     assert done.stdout == "[]\n"

@@ -1,0 +1,141 @@
+"""`train`, `predict` and `doctor` as a person calls them."""
+
+import json
+import logging
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from lungnet.cli.main import main
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before():
+    root, log = logging.getLogger(), logging.getLogger("lungnet")
+    before = root.handlers[:], root.level, log.level
+    yield
+    root.handlers[:], root.level, log.level = before
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def config(tmp_path):
+    rng = np.random.default_rng(0)
+    label = np.arange(40) % 2
+    images = (rng.normal(-800, 50, (40, 8, 8)) + 700 * label[:, None, None]).astype(np.int16)
+    np.savez(tmp_path / "nodules.npz", images=images, label=label, patient_id=np.array([f"p{i}" for i in range(40)]))
+    path = tmp_path / "small.yaml"
+    path.write_text(
+        f"data: {{kind: nodules, path: {tmp_path / 'nodules.npz'}}}\ninput: {{kind: nodule, size: [8, 8]}}\n"
+        "model: {channels: [2]}\ntraining: {epochs: 1, batch_size: 8}\nevaluation: {bootstrap: 100}\n"
+    )
+    return path
+
+
+def test_a_dry_run_checks_everything_and_leaves_nothing(config, capsys, tmp_path):
+    assert main(["train", str(config), "--run", str(tmp_path / "run"), "--dry-run"]) == 0
+    assert capsys.readouterr().out.startswith("40 samples of 40 patients, 20 positive;")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_training_says_what_came_out_and_where_it_lies(config, capsys, tmp_path):
+    run = tmp_path / "run"
+    assert main(["train", str(config), "--run", str(run), "--set", "seed=3", "--quiet"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.endswith(f"run: {run}\n")
+    assert captured.err == ""
+    assert json.loads((run / "environment.json").read_text())["seed"] == 3
+    assert main(["train", str(config), "--run", str(run), "--set", "seed=3", "--quiet"]) == 2
+    assert "holds a run already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["train", "none.yaml"], 2, "none.yaml: No such file"),
+        (["train", "CONFIG", "--set", "model.activatoin=relu"], 2, "did you mean model.activation?"),
+        (
+            ["train", "CONFIG", "--set", "model.activation=preluu"],
+            2,
+            "--set model.activation=preluu: model.activation.name is 'preluu'; did you mean prelu?",
+        ),
+        (["train", "CONFIG", "--set", "model.norm={name: group, options: {groups: 3}}"], 2, "cannot be built"),
+        (["train", "CONFIG", "--set", "data.path=none.npz"], 3, "none.npz: No such file"),
+        (["predict", "none", "also-none"], 4, "none: no such bundle"),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_the_right_code(here, config, capsys, arguments, code, words):
+    assert main([str(config) if word == "CONFIG" else word for word in arguments]) == code
+    told = capsys.readouterr().err.strip()
+    assert words in told
+    assert "\n" not in told
+    assert not (here / "runs").exists()
+
+
+def test_doctor_tells_what_will_not_work_and_why(monkeypatch, capsys):
+    from lungnet import doctor
+
+    findings = [doctor.Finding("Python", "3.11", works=True), doctor.Finding("disk", "1 GB free", works=False)]
+    monkeypatch.setattr(doctor, "examine", lambda: findings)
+    assert main(["doctor"]) == 3
+    assert capsys.readouterr().out == "ok   Python: 3.11\nWILL NOT WORK  disk: 1 GB free\n"
+    assert main(["doctor", "--json"]) == 3
+    assert json.loads(capsys.readouterr().out)["findings"][1] == {"what": "disk", "found": "1 GB free", "works": False}
+    monkeypatch.setattr(doctor, "examine", lambda: findings[:1])
+    assert main(["doctor"]) == 0
+
+
+def test_doctor_examines_this_machine():
+    from lungnet.doctor import examine
+
+    found = {finding.what: finding for finding in examine()}
+    assert found["Python"].works
+    assert found["tensorflow"].works
+    assert {"memory", "disk", "GPU", "CPU cores"} <= set(found)
+    assert sum(what.startswith("decoder for") for what in found) == 7
+
+
+def test_doctor_names_a_library_that_cannot_be_imported(monkeypatch):
+    from lungnet import doctor
+
+    monkeypatch.setattr(doctor, "LIBRARIES", {"no-such": "no_such_module_here"})
+    (finding,) = doctor._libraries()
+    assert not finding.works
+    assert "no_such_module_here" in finding.found
+
+
+def test_the_demo_is_not_walked_twice(monkeypatch, tmp_path, capsys):
+    from lungnet import demo
+
+    walked = []
+    monkeypatch.setattr(demo, "_make_chests", lambda raw, _: walked.append(("chests", raw.name)))
+    monkeypatch.setattr(demo, "_prepare", lambda _raw, store, _: walked.append(("prepare", store.name)))
+    monkeypatch.setattr(demo, "_report", lambda _, report: (SimpleNamespace(), report / "report.html"))
+    monkeypatch.setattr(demo, "_words", lambda _, page: f"report: {page}")
+    trained = []
+
+    def train(experiment, run):
+        if not demo._is_done(experiment, run):
+            from lungnet.config.load import dump_experiment
+            from lungnet.files import write_text
+
+            trained.append(run.name)
+            write_text(run / "config.yaml", dump_experiment(experiment))
+            write_text(run / "metrics.json", "{}")
+
+    monkeypatch.setattr(demo, "_train", train)
+    for _ in range(2):
+        assert main(["demo", "--out", str(tmp_path / "demo"), "--quiet"]) == 0
+    assert trained == ["run"]
+    assert walked == [("chests", "raw"), ("prepare", "store")] * 2
+    assert capsys.readouterr().out.splitlines()[-1] == f"report: {tmp_path / 'demo' / 'report' / 'report.html'}"
+    (tmp_path / "demo" / "run" / "config.yaml").write_text("modle: {}")
+    main(["demo", "--out", str(tmp_path / "demo"), "--quiet"])
+    assert trained == ["run", "run"]

@@ -1,0 +1,88 @@
+"""A chest small enough to prepare in a blink, and bundles of tiny networks with chosen weights."""
+
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lungnet.config.experiment import Experiment
+from lungnet.datasets.cohort import Cohort
+from lungnet.datasets.scans import FreshScan, inputs_of
+from lungnet.preprocessing import prepare
+from lungnet.seeds import stream
+from lungnet.volume import Volume
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def chest(seed=1):
+    """A body with two lungs of air and some blobs in them, 3 mm voxels, 240 mm wide."""
+    z, y, x = np.meshgrid(*(np.arange(n) * 3.0 - n * 1.5 for n in (50, 64, 80)), indexing="ij")
+    hu = np.full(z.shape, -1000.0)
+    hu[(y / 80) ** 2 + (x / 110) ** 2 < 1] = 40
+    lungs = np.zeros(z.shape, bool)
+    for side in (-1, 1):
+        lungs |= (z / 60) ** 2 + (y / 55) ** 2 + ((x - side * 52) / 38) ** 2 < 1
+    hu[lungs] = -860
+    rng = stream(seed, "blobs")
+    for side in (-1, 1, 1):
+        at = rng.uniform(-20, 20, 3) + np.array([0, 0, side * 52])
+        hu[(z - at[0]) ** 2 + (y - at[1]) ** 2 + (x - at[2]) ** 2 < rng.uniform(5, 9) ** 2] = 30
+    hu += rng.normal(0, 15, hu.shape)
+    affine = np.array([[0, 0, 3.0, -120], [0, 3.0, 0, -96], [3.0, 0, 0, 50], [0, 0, 0, 1]])
+    return Volume(np.rint(hu).astype(np.int16), affine, f"patient-{seed}", f"1.2.{seed}")
+
+
+SHOWN = {
+    "bag": {"kind": "bag", "size": [12, 12, 12], "candidates": 4},
+    "volume": {"kind": "volume", "size": [24, 24, 32], "spacing_mm": 6.0},
+    "nodule": {"kind": "nodule", "size": [8, 8]},
+}
+
+
+@pytest.fixture(scope="session")
+def volumes():
+    return [chest(seed) for seed in (1, 2)]
+
+
+@pytest.fixture(scope="session")
+def bundle_of(tmp_path_factory, volumes):
+    """`bundle_of(kind)`: the bundle's folder, its Keras network and its experiment, over the chests as a cohort."""
+    made = {}
+
+    def make(kind, preparation_hash=None):
+        from lungnet.models.build import build_model
+        from lungnet.training.export import make_bundle
+
+        values = {
+            "data": {"kind": "nodules" if kind == "nodule" else "store", "path": "nowhere"},
+            "preparation": {"spacing_mm": 2.0, "candidates": 6},
+            "input": SHOWN[kind],
+            "model": {"channels": [3, 4], "norm": "none", "activation": "rrelu"},
+        }
+        experiment = Experiment.model_validate(values)
+        network = build_model(experiment.model, experiment.input)
+        rng = np.random.default_rng(0)
+        for variable in network.trainable_variables:
+            variable.assign(rng.normal(0, 0.5, variable.shape))
+
+        def read(row, offset):
+            if kind == "nodule":
+                return {"image": volumes[row].hu[25, :8, :8]}
+            return inputs_of(FreshScan(prepare(volumes[row], experiment.preparation)), experiment.input, offset)
+
+        given = preparation_hash or experiment.preparation.preparation_hash()
+        cohort = Cohort(pd.DataFrame({"label": [0, 1]}), read, True, None if kind == "nodule" else given)
+        path = tmp_path_factory.mktemp("bundles") / "bundle"
+        summary = {"calibration": {"method": "temperature", "scale": 0.37, "offset": 0.0}, "training": {"synthetic": True}}
+        make_bundle(path, network, experiment, cohort, summary)
+        return path, network, experiment
+
+    def cached(kind, preparation_hash=None):
+        key = kind, preparation_hash
+        if key not in made:
+            made[key] = make(kind, preparation_hash)
+        return made[key]
+
+    return cached
