@@ -29,6 +29,15 @@ SHELL_MM = 0.75
 FAINTEST_HU = 10.0
 """A blob whose mean rises less above its surroundings is noise."""
 
+RECONSIDERED = 3
+"""So many times the wanted number are measured before the best are kept."""
+
+RIM_MM = (1.5, 6.0)
+"""Between these distances from its surface a nodule is looked at for what surrounds it."""
+
+AERATED_BELOW_HU = -500.0
+"""Lung, vessels and partial volume left out."""
+
 NEIGHBORS = sorted(
     [step for step in product((-1, 0, 1), repeat=3) if any(step)],
     key=lambda step: sum(map(abs, step)),
@@ -45,7 +54,7 @@ class Candidate:
     Attributes:
         centre_mm: patient (x, y, z).
         radius_mm: of the ball that fits the blob best.
-        score: contrast times roundness, in HU; comparable within a scan and between scans.
+        score: contrast times roundness times how much lung surrounds it, in HU; comparable within a scan and between scans.
     """
 
     centre_mm: tuple[float, float, float]
@@ -72,8 +81,10 @@ def find_candidates(volume: Volume, mask: NDArray[np.uint8], spec: PreparationCo
     coarse = resample(volume, (LATTICE_MM,) * 3)
     region = mask_on(mask, volume.affine, coarse.hu.shape, coarse.affine)
     image = _flattened(coarse.hu, region)
-    kept = _without_overlap(_blobs(image, region, spec), spec.candidates)
+    kept = _without_overlap(_blobs(image, region, spec), RECONSIDERED * spec.candidates)
     kept[:, 3] = [_radius(image, row[:3], row[3]) for row in kept]
+    kept[:, 4] *= [_freedom(coarse.hu, region, row[:3], row[3]) for row in kept]
+    kept = kept[np.argsort(-kept[:, 4], kind="stable")][: spec.candidates]
     centres = to_patient_mm(coarse.affine, kept[:, :3])
     return tuple(
         Candidate((round(float(x), 3), round(float(y), 3), round(float(z), 3)), round(float(radius), 3), round(float(score), 3))
@@ -172,20 +183,36 @@ def _curvature(smooth: Floats, peaks: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.where(smallest > 0, smallest**2 / np.maximum(largest, 1e-6), 0.0)
 
 
-def _radius(image: Floats, centre: NDArray[np.float64], scale_mm: float) -> float:
-    """Distance from the centre at which the mean HU of a shell has fallen half way to its surroundings, in millimetres."""
-    reach = int(np.ceil((2 * scale_mm + 3) / LATTICE_MM))
-    middle = np.rint(centre).astype(int)
-    low, high = np.maximum(middle - reach, 0), np.minimum(middle + reach + 1, image.shape)
-    box = image[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
+def _freedom(hu: NDArray[np.int16], region: NDArray[np.uint8], centre: NDArray[np.float64], radius_mm: float) -> float:
+    """Share of aerated lung in the part of a blob's rim that lies in the lung region, 0..1.
+
+    A nodule on the pleura is as free as one in the middle; what hangs together with hilum or mediastinum is not.
+    """
+    box, away_mm = _box(hu.shape, centre, radius_mm + RIM_MM[1])
+    rim = (away_mm > radius_mm + RIM_MM[0]) & (away_mm < radius_mm + RIM_MM[1])
+    inside = rim & region[box].view(bool)
+    return float((hu[box][inside] < AERATED_BELOW_HU).sum() / max(inside.sum(), rim.sum() / 4, 1))
+
+
+def _box(shape: tuple[int, ...], centre: NDArray[np.float64], reach_mm: float) -> tuple[tuple[slice, ...], NDArray[np.float64]]:
+    """The voxels within reach of a point of the lattice, as slices, and how far each is away in millimetres."""
+    reach, middle = int(np.ceil(reach_mm / LATTICE_MM)), np.rint(centre).astype(int)
+    low, high = np.maximum(middle - reach, 0), np.minimum(middle + reach + 1, shape)
     z, y, x = (np.arange(first, stop) - at for first, stop, at in zip(low, high, centre, strict=True))
     away_mm = LATTICE_MM * np.sqrt(z[:, None, None] ** 2 + y[:, None] ** 2 + x**2)
+    return tuple(slice(first, stop) for first, stop in zip(low, high, strict=True)), away_mm
+
+
+def _radius(image: Floats, centre: NDArray[np.float64], scale_mm: float) -> float:
+    """Distance from the centre at which the mean HU of a shell has fallen half way to its surroundings, in millimetres."""
+    reach_mm = 2 * scale_mm + 3
+    box, away_mm = _box(image.shape, centre, reach_mm)
     shell = np.rint(away_mm / SHELL_MM).astype(int).ravel()
     counts = np.bincount(shell)
-    profile = np.bincount(shell, box.ravel()) / np.maximum(counts, 1)
+    profile = np.bincount(shell, image[box].ravel()) / np.maximum(counts, 1)
     at_mm = np.bincount(shell, away_mm.ravel()) / np.maximum(counts, 1)
     # Shells beyond the box's faces are cut to its corners and say little.
-    seen = (counts > 0) & (at_mm <= reach * LATTICE_MM)
+    seen = (counts > 0) & (at_mm <= reach_mm)
     profile, at_mm = profile[seen], at_mm[seen]
     half = (profile[:2].max() + profile.min()) / 2
     outer = int(np.argmax(profile < half))

@@ -67,7 +67,7 @@ def find_lungs(coarse: Volume) -> Lungs:
     airway = find_airway(coarse, aerated)
     if (aerated & ~airway).sum() < 0.5 * aerated.sum():  # what was taken for the airway is most of the lung
         airway = np.zeros_like(aerated)
-    lungs = _largest(_closed(aerated & ~airway, coarse.spacing_mm) & ~airway)
+    lungs = _closed_each(aerated & ~airway, coarse.spacing_mm) & ~airway
     litres = float(lungs.sum()) * litre_per_voxel
     return Lungs(lungs.view(np.uint8), litres, tuple(_doubts(lungs, coarse, litres)))
 
@@ -104,6 +104,16 @@ def _reached_from_sides(air: NDArray[np.uint8]) -> Bools:
     return result
 
 
+def _closed_each(mask: Bools, spacing_mm: tuple[float, float, float]) -> Bools:
+    """Close each lung for itself, so that what lies between the two stays outside; crumbs under a fiftieth of the largest are dropped."""
+    labels, _ = ndimage.label(mask)
+    sizes = np.bincount(labels[mask])
+    closed = np.zeros_like(mask)
+    for lung in np.flatnonzero(sizes > sizes.max() / 50):
+        closed |= _closed(labels == lung, spacing_mm)
+    return closed
+
+
 def _closed(mask: Bools, spacing_mm: tuple[float, float, float]) -> Bools:
     """Close by a disc in each of the three planes, and fill what is then enclosed within an axial plane."""
     reach = round(CLOSING_MM / min(spacing_mm)) + 2
@@ -138,16 +148,6 @@ def _filled_plane(plane: NDArray[np.uint8], largest: float) -> NDArray[np.uint8]
     small = stats[:, cv2.CC_STAT_AREA] <= largest
     small[0] = True
     return np.asarray(small[labels] | plane.view(bool)).view(np.uint8)
-
-
-def _largest(mask: Bools) -> Bools:
-    """Drop the crumbs: components under a fiftieth of the largest."""
-    labels, _ = ndimage.label(mask)
-    sizes = np.bincount(labels[mask])
-    wanted = sizes > sizes.max() / 50
-    wanted[0] = False
-    result: Bools = wanted[labels]
-    return result
 
 
 def _body_box(hu: NDArray[np.int16]) -> NDArray[np.uint8]:

@@ -16,7 +16,7 @@ from lungnet.config.experiment import Experiment
 from lungnet.config.load import dump_experiment
 from lungnet.config.model import InputConfig
 from lungnet.datasets.cohort import Cohort, Inputs
-from lungnet.errors import LungnetError
+from lungnet.errors import LungnetError, MachineError
 from lungnet.models.bundle import CALIBRATION, CONFIG, NETWORK, PREPARATION, TRAINING, WEIGHTS, write_bundle
 
 log = logging.getLogger("lungnet")
@@ -59,8 +59,13 @@ def make_bundle(path: Path, network: keras.Model, experiment: Experiment, cohort
     }
 
     def fill(folder: Path) -> None:
-        network.save_weights(folder / WEIGHTS)
-        openvino.save_model(export, folder / NETWORK, compress_to_fp16=False)
+        try:
+            network.save_weights(folder / WEIGHTS)
+            openvino.save_model(export, folder / NETWORK, compress_to_fp16=False)
+        except RuntimeError as error:  # neither HDF5 nor OpenVINO tells a full disk as an OSError
+            raise MachineError(
+                f"{path}: the network cannot be written, most likely because the disk is full; free some and run the same command again"
+            ) from error
 
     write_bundle(path, files, fill)
     log.info("bundle: the exported network differs from Keras by at most %.1g in the logit", difference)

@@ -12,7 +12,7 @@ from lungnet import __version__
 from lungnet.datasets.scans import FreshScan, inputs_of
 from lungnet.dicom import find_series
 from lungnet.dicom.nifti import write_nifti
-from lungnet.errors import BundleError, UsageError
+from lungnet.errors import BundleError, MachineError, UsageError
 from lungnet.evaluation.calibration import Calibration
 from lungnet.inference import Predictor
 from lungnet.models.bundle import open_bundle, seal
@@ -84,6 +84,22 @@ def test_a_bundle_that_cannot_be_loaded_is_refused_even_under_right_checksums(ba
     seal(broken)
     with pytest.raises(BundleError, match="cannot be loaded"):
         Predictor(broken)
+
+
+@pytest.mark.parametrize("library", ["openvino", "keras"])
+def test_a_full_disk_while_the_bundle_is_made_is_told_and_leaves_nothing(bundle_of, monkeypatch, tmp_path_factory, library):
+    from lungnet.training import export
+
+    def full(*_, **__):
+        raise RuntimeError("basic_ios::clear: iostream error")
+
+    owner, name = {"openvino": (export.openvino, "save_model"), "keras": (export.keras.Model, "save_weights")}[library]
+    monkeypatch.setattr(owner, name, full)
+    folder = tmp_path_factory.mktemp("full")
+    monkeypatch.setattr(tmp_path_factory, "mktemp", lambda _: folder)
+    with pytest.raises(MachineError, match="most likely because the disk is full"):
+        bundle_of("nodule", f"full in {library}")
+    assert not list(folder.iterdir())
 
 
 @pytest.fixture
