@@ -71,6 +71,9 @@ def _decoders() -> Iterator[Finding]:
 
 
 def _devices() -> Iterator[Finding]:
+    from lungnet.training.quiet import import_tensorflow
+
+    import_tensorflow()
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")

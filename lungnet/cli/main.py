@@ -96,7 +96,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _set_up_logging(*, quiet: bool, debug: bool) -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.basicConfig(stream=sys.stderr, format="%(message)s", force=True)
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # its warnings quote values, which may identify a patient
     log.setLevel(logging.ERROR if quiet else logging.DEBUG if debug else logging.INFO)

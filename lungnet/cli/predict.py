@@ -39,5 +39,7 @@ def run(args: argparse.Namespace) -> int | None:
             answer = f"refused: {row.reason}: {row.detail}" if row.probability is None else f"{row.probability:.3f}"
             codes = f"  ({', '.join(sorted({warned.code for warned in row.warnings}))})" if row.warnings else ""
             print(f"{row.patient_id or '-'}  {row.series_uid or row.path}  {answer}{codes}")
+        refused = sum(row.status == "refused" for row in rows)
+        print(f"{len(rows)} series: {len(rows) - refused} answered, {refused} refused")
         print("Research use, not a medical device." + (" The model was trained on synthetic chests only." if is_synthetic else ""))
     return 3 if args.strict and any(row.status == "refused" for row in rows) else None

@@ -30,6 +30,10 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _kinds_go_together(self) -> "Experiment":
+        if self.data.kind == "nodules" and (self.data.labels is not None or self.preparation != PreparationConfig()):
+            raise ValueError(
+                "data.labels and preparation do nothing with data.kind nodules, whose npz is prepared and labeled; leave them out"
+            )
         if (self.input.kind == "nodule") != (self.data.kind == "nodules"):
             raise ValueError(
                 f"input.kind {self.input.kind} cannot be fed from data.kind {self.data.kind}: nodule needs nodules, bag and volume a store"

@@ -11,7 +11,7 @@ from typing import Any
 
 from lungnet import __version__
 from lungnet.config.experiment import Experiment
-from lungnet.config.load import load_experiment
+from lungnet.config.load import dump_experiment, load_experiment
 from lungnet.errors import BundleError, ConfigError
 from lungnet.files import canonical_hash, file_hash, replacing
 
@@ -73,6 +73,8 @@ def open_bundle(path: Path) -> Bundle:
         experiment = load_experiment(path / CONFIG)
     except ConfigError as error:
         raise BundleError(f"{path}: its configuration does not hold: {error}") from None
+    if dump_experiment(experiment).encode() != (path / CONFIG).read_bytes():
+        raise BundleError(f"{path}: {CONFIG} is not as lungnet writes it; a bundle's configuration stands alone and extends nothing")
     preparation, calibration, training = (_read_json(path / name) for name in (PREPARATION, CALIBRATION, TRAINING))
     return Bundle(
         path=path,

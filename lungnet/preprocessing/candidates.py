@@ -54,7 +54,8 @@ class Candidate:
     Attributes:
         centre_mm: patient (x, y, z).
         radius_mm: of the ball that fits the blob best.
-        score: contrast times roundness times how much lung surrounds it, in HU; comparable within a scan and between scans.
+        score: contrast times roundness (HU), times the lung around it, times the root of the radius; comparable within a scan and
+            between scans.
     """
 
     centre_mm: tuple[float, float, float]
@@ -83,7 +84,8 @@ def find_candidates(volume: Volume, mask: NDArray[np.uint8], spec: PreparationCo
     image = _flattened(coarse.hu, region)
     kept = _without_overlap(_blobs(image, region, spec), RECONSIDERED * spec.candidates)
     kept[:, 3] = [_radius(image, row[:3], row[3]) for row in kept]
-    kept[:, 4] *= [_freedom(coarse.hu, region, row[:3], row[3]) for row in kept]
+    # The square root of the radius: of two blobs equally round, the larger one matters more.
+    kept[:, 4] *= np.sqrt(kept[:, 3]) * [_freedom(coarse.hu, region, row[:3], row[3]) for row in kept]
     kept = kept[np.argsort(-kept[:, 4], kind="stable")][: spec.candidates]
     centres = to_patient_mm(coarse.affine, kept[:, :3])
     return tuple(

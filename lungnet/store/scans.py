@@ -82,11 +82,17 @@ class StoredScan:
 
     def hu(self) -> NDArray[np.int16]:
         """The whole grid in HU."""
-        return np.asarray(self._array("hu").read().result())
+        return np.asarray(self._whole("hu"))
 
     def mask(self) -> NDArray[np.uint8]:
         """The whole lung region, 0 or 1."""
-        return np.asarray(self._array("mask").read().result())
+        return np.asarray(self._whole("mask"))
+
+    def _whole(self, name: str) -> Any:
+        try:
+            return self._array(name).read().result()
+        except ValueError as error:
+            raise _unreadable(self._folder, error) from None
 
     def _boxes(self, name: str, centres: ArrayLike, size: int | tuple[int, int, int], fill: int) -> NDArray[Any]:
         edges = (size,) * 3 if isinstance(size, int) else size

@@ -1,7 +1,7 @@
 """A prepared store, opened for reading."""
 
 import json
-from collections import OrderedDict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ class Store:
         self.preparation = PreparationConfig(**preparation["preparation"])
         self.preparation_hash = str(preparation["preparation_hash"])
         self._keys = dict(zip(manifest["series_uid"], manifest["key"], strict=True))
-        self._scans: OrderedDict[str, StoredScan] = OrderedDict()
+        self._opened = lru_cache(maxsize=OPEN_SCANS)(self._open)
 
     @classmethod
     def open(cls, path: Path) -> "Store":
@@ -60,14 +60,11 @@ class Store:
         """
         if series_uid not in self._keys:
             raise StoreError(f"{self.path}: series {series_uid} is not in the store's manifest of {len(self._keys)}")
-        if series_uid in self._scans:
-            self._scans.move_to_end(series_uid)
-        else:
-            folder = scan_folder(self.path, self._keys[series_uid])
-            self._scans[series_uid] = StoredScan(folder, read_attributes(folder))
-            if len(self._scans) > OPEN_SCANS:
-                self._scans.popitem(last=False)
-        return self._scans[series_uid]
+        return self._opened(series_uid)
+
+    def _open(self, series_uid: str) -> StoredScan:
+        folder = scan_folder(self.path, self._keys[series_uid])
+        return StoredScan(folder, read_attributes(folder))
 
 
 def write_preparation(store: Path, spec: PreparationConfig) -> None:

@@ -215,7 +215,13 @@ def test_what_is_dumped_loads_to_the_same_hash(tmp_path, path, rate, seed, optio
 
 def test_every_setting_changes_the_hash(written):
     path = written(SMALL)
-    overrides = [[], ["seed=8"], ["model.dropout=0.1"], ["training.augmentation.flips=true"], ["preparation.margin_mm=9"], ["data.path=b"]]
+    overrides = [[], ["seed=8"], ["model.dropout=0.1"], ["training.augmentation.flips=true"], ["data.path=b"]]
     hashes = [load_experiment(path, override).config_hash() for override in overrides]
     assert len(set(hashes)) == len(hashes)
     assert load_experiment(path, ["model.dropout=0.0"]).config_hash() == hashes[0]
+
+
+@pytest.mark.parametrize("override", ["data.labels=labels.csv", "preparation.margin_mm=9"])
+def test_a_setting_that_would_do_nothing_is_refused(written, override):
+    with pytest.raises(ConfigError, match="do nothing with data.kind nodules"):
+        load_experiment(written(SMALL), [override])
