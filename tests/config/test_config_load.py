@@ -223,5 +223,5 @@ def test_every_setting_changes_the_hash(written):
 
 @pytest.mark.parametrize("override", ["data.labels=labels.csv", "preparation.margin_mm=9"])
 def test_a_setting_that_would_do_nothing_is_refused(written, override):
-    with pytest.raises(ConfigError, match="do nothing with data.kind nodules"):
+    with pytest.raises(ConfigError, match=r"do nothing with data\.kind nodules"):
         load_experiment(written(SMALL), [override])
