@@ -90,7 +90,7 @@ def run_context(run: Path, metrics: Metrics) -> ReportContext:
 
         pictures = draw_pictures(experiment, worth_a_picture(case_table(metrics))["series_uid"])
     return ReportContext(
-        title=run.resolve().name,
+        title=f"{run.resolve().parent.name}/{run.resolve().name}",
         split_made="" if experiment is None else split_sentence(experiment),
         limits=() if experiment is None else LIMITS[experiment.data.kind],
         config_text=_text(run / "config.yaml"),
