@@ -57,7 +57,7 @@ def bundle_of(tmp_path_factory, volumes):
 
         values = {
             "data": {"kind": "nodules" if kind == "nodule" else "store", "path": "nowhere"},
-            "preparation": {"spacing_mm": 2.0, "candidates": 6},
+            "preparation": {} if kind == "nodule" else {"spacing_mm": 2.0, "candidates": 6},
             "input": SHOWN[kind],
             "model": {"channels": [3, 4], "norm": "none", "activation": "rrelu"},
         }
