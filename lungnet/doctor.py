@@ -7,6 +7,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,9 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at Python, libraries, decoders, devices, memory and disk."""
+    # First, and quietly; where it cannot be imported, the finding on it says so.
+    with suppress(ImportError, OSError):
+        importlib.import_module("lungnet.training")
     return [*_python(), *_libraries(), *_decoders(), *_devices(), *_resources()]
 
 
@@ -71,9 +75,6 @@ def _decoders() -> Iterator[Finding]:
 
 
 def _devices() -> Iterator[Finding]:
-    from lungnet.training.quiet import import_tensorflow
-
-    import_tensorflow()
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
