@@ -26,7 +26,7 @@ UNREADABLE = (
     ValueError,  # a pickle, or a header or size that does not hold
     EOFError,
     KeyError,
-    RuntimeError,  # an encrypted archive, or (NotImplementedError) a compression that Python does not know
+    RuntimeError,  # an encrypted archive, or a compression that Python does not know
     MemoryError,  # a header that claims more than there is
 )
 """What a damaged or crafted npz makes `zipfile` and NumPy raise."""

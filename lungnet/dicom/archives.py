@@ -15,7 +15,7 @@ from lungnet.dicom.slices import Location
 from lungnet.dicom.sources import Candidate
 
 _TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError, MemoryError)
+BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError, ValueError, MemoryError)
 _ALWAYS_ALLOWED_BYTES = 64 << 20  # a small archive of air compresses very well
 
 
