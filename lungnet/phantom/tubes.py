@@ -178,7 +178,8 @@ def render_tubes(hu: Floats, scanner: Scanner, tubes: Tubes, value_hu: float) ->
         members = np.flatnonzero((kind.ravel() == number) & seen.all(1))
         if not len(members):
             continue
-        for batch in np.array_split(members, ceil(len(members) * int(size.prod()) / BATCH_VOXELS)):
+        batches = min(len(members), ceil(len(members) * int(size.prod()) / BATCH_VOXELS))
+        for batch in np.array_split(members, batches):
             axes = [np.arange(n, dtype=np.float32) * s for n, s in zip(size, step, strict=True)]
             shares = _shares(tubes, batch, (first + low[batch] * step).astype(np.float32), axes, edge)
             for i, share in zip(batch, shares, strict=True):
