@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lungnet.cli.series import add_config_argument, add_series_arguments, found_series, preparation_of
+
 if TYPE_CHECKING:
     from lungnet.dicom import SeriesRow
 
@@ -15,28 +17,19 @@ REFUSED = 3
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="folder, zip, tar, DICOMDIR or file (DICOM, NIfTI, MHA, NRRD)")
+    add_series_arguments(parser)
+    add_config_argument(parser)
     parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
-    parser.add_argument("--strict", action="store_true", help="exit with 3 if any series is refused")
-    parser.add_argument(
-        "--pseudonymise", metavar="SALT-FILE", type=Path, help="replace ids and paths by hashes keyed with this file's bytes"
-    )
 
 
 def run(args: argparse.Namespace) -> int | None:
     """Read every series and show its row."""
     from lungnet.cli.main import print_json
-    from lungnet.dicom import Pseudonyms, choose, find_series, inspect_series
-    from lungnet.errors import InputError
+    from lungnet.dicom import choose, inspect_series
     from lungnet.progress import track
 
-    pseudonyms = Pseudonyms.from_file(args.pseudonymise) if args.pseudonymise else None
-    found = find_series(args.paths)
-    if not found:
-        raise InputError(f"{', '.join(map(str, args.paths))}: no DICOM, NIfTI, MHA or NRRD series in there")
+    found = found_series(args, preparation_of(args).intake)
     rows = choose([inspect_series(one) for one in track(found, "series", len(found))])
-    if pseudonyms is not None:
-        rows = [row.pseudonymised(pseudonyms) for row in rows]
     if args.json:
         print_json({"series": [row.to_json() for row in rows]})
     else:

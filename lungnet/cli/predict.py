@@ -2,6 +2,8 @@
 
 import argparse
 
+from lungnet.cli.series import add_series_arguments, found_series
+
 SUMMARY = "answer for new series with a trained bundle: a row per series"
 EXAMPLE = "lungnet predict runs/demo/bundle data/raw --json"
 
@@ -9,9 +11,8 @@ EXAMPLE = "lungnet predict runs/demo/bundle data/raw --json"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `lungnet predict`."""
     parser.add_argument("model", metavar="MODEL", help="a bundle, or the run folder that holds one")
-    parser.add_argument("paths", metavar="PATH", nargs="+", help="folders, archives or files with series")
+    add_series_arguments(parser)
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
-    parser.add_argument("--strict", action="store_true", help="exit with 3 if any series is refused")
 
 
 def run(args: argparse.Namespace) -> int | None:
@@ -20,16 +21,12 @@ def run(args: argparse.Namespace) -> int | None:
     from pathlib import Path
 
     from lungnet.cli.main import print_json
-    from lungnet.dicom import find_series
-    from lungnet.errors import InputError
     from lungnet.inference import Predictor
     from lungnet.progress import track
 
     model = Path(args.model)
     predictor = Predictor(model / "bundle" if (model / "bundle").is_dir() else model)
-    found = find_series([Path(path) for path in args.paths])
-    if not found:
-        raise InputError(f"{', '.join(args.paths)}: no series found; expected DICOM, NIfTI, MHA or NRRD files below")
+    found = found_series(args, predictor.bundle.experiment.preparation.intake)
     rows = list(track(predictor.predict_series(found), "predict", total=len(found)))
     is_synthetic = bool(predictor.bundle.training.get("synthetic"))
     if args.json:

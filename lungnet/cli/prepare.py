@@ -6,8 +6,9 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lungnet.cli.series import add_config_argument, add_series_arguments, found_series, preparation_of, pseudonyms_of
+
 if TYPE_CHECKING:
-    from lungnet.config.preparation import PreparationConfig
     from lungnet.store import FilledRow
 
 SUMMARY = "turn CT series into a store of resampled scans with lungs and candidates; completes what is there"
@@ -24,27 +25,28 @@ log = logging.getLogger("lungnet")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="folder, archive or file with CT series")
+    add_series_arguments(parser)
+    add_config_argument(parser)
     parser.add_argument("--out", required=True, type=Path, metavar="STORE", help="the store to fill")
     parser.add_argument("--labels", type=Path, metavar="CSV", help="`id,cancer` or `patient_id,label`, and more columns at will")
-    parser.add_argument("--config", type=Path, metavar="YAML", help="experiment whose section `preparation` is used")
     parser.add_argument("--jobs", type=_jobs, metavar="N", help="processes (default: one per core, as far as memory goes)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--strict", action="store_true", help="a refused series is a failure (exit code 3)")
 
 
 def run(args: argparse.Namespace) -> int | None:
     """Find, prepare, report."""
     import time
 
-    from lungnet.dicom import find_series
     from lungnet.progress import track
     from lungnet.store import fill_store, read_labels
 
     start = time.monotonic()
     labels = read_labels(args.labels) if args.labels else None
-    spec = _spec(args.config)
-    found = find_series(args.paths)
+    pseudonyms = pseudonyms_of(args)
+    if labels is not None and pseudonyms is not None:
+        labels = labels.renamed(pseudonyms.patient)
+    spec = preparation_of(args)
+    found = found_series(args, spec.intake)
     rows = list(track(fill_store(found, args.out, spec, jobs=args.jobs or default_jobs(), labels=labels), "prepare", len(found)))
     counts = Counter(row.status for row in rows)
     if args.json:
@@ -67,16 +69,6 @@ def _jobs(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 1024:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes, 1 to 1024")
     return int(text)
-
-
-def _spec(config: Path | None) -> "PreparationConfig":
-    from lungnet.config.preparation import PreparationConfig
-
-    if config is None:
-        return PreparationConfig()
-    from lungnet.config.load import load_experiment
-
-    return load_experiment(config).preparation
 
 
 def _print(out: Path, rows: "list[FilledRow]", counts: Counter[str]) -> None:

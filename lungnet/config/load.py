@@ -3,18 +3,21 @@
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from lungnet.config.experiment import Experiment
+from lungnet.config.preparation import PreparationConfig
+from lungnet.config.section import Section
 from lungnet.errors import ConfigError
 
 LARGEST_BYTES = 1_000_000
 """A configuration is a page, not a book; more is refused before it is parsed."""
 
 Places = dict[str, str]
+Validated = TypeVar("Validated", bound=Section)
 
 
 def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
@@ -26,12 +29,31 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
     values, places = _read(path, ())
     for override in overrides:
         _apply(override, values, places)
-    try:
-        experiment = Experiment.model_validate(values)
-    except ValidationError as error:
-        raise ConfigError(_sentence(error, places, path)) from None
+    experiment = _validated(Experiment, values, places, path)
     experiment._places.update(places)
     return experiment
+
+
+def load_preparation(path: Path) -> PreparationConfig:
+    """The section `preparation` of an experiment, or of a file that holds no other section.
+
+    Raises:
+        ConfigError: as of `load_experiment`; of other sections only their names are checked.
+    """
+    values, places = _read(path, ())
+    shown = {name: value for name, value in values.items() if name == "preparation" or name not in Experiment.model_fields}
+    return _validated(_PreparationOnly, shown, places, path).preparation
+
+
+class _PreparationOnly(Section):
+    preparation: PreparationConfig = PreparationConfig()
+
+
+def _validated(model: type[Validated], values: dict[str, Any], places: Places, path: Path) -> Validated:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(_sentence(error, places, path)) from None
 
 
 def dump_experiment(experiment: Experiment) -> str:

@@ -1,9 +1,10 @@
 """Settings of the preparation station: they, and `RULES_VERSION`, decide every byte of a prepared store."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
+from lungnet.config.intake import IntakeConfig
 from lungnet.config.section import Section
 from lungnet.files import canonical_hash
 
@@ -29,6 +30,13 @@ class PreparationConfig(Section):
     largest_mm: Annotated[float, Field(ge=10, le=60)] = 32.0
     """Diameter of the largest nodule that the candidate search is tuned to, in millimetres."""
 
+    intake: IntakeConfig = IntakeConfig()
+    """What may be repaired in a series, and how large it may be; decides which series are used, never their values."""
+
+    def rules(self) -> dict[str, Any]:
+        """The settings that decide the bytes of a prepared scan, as JSON values."""
+        return self.model_dump(mode="json", exclude={"intake"})
+
     def preparation_hash(self) -> str:
-        """Name of this preparation: 16 hexadecimal digits over the settings and the rules' version."""
-        return canonical_hash({"rules": RULES_VERSION, **self.model_dump()})[:16]
+        """Name of this preparation: 16 hexadecimal digits over its rules and their version."""
+        return canonical_hash({"rules": RULES_VERSION, **self.rules()})[:16]

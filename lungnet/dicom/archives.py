@@ -14,14 +14,15 @@ from lungnet.config.intake import IntakeConfig
 from lungnet.dicom.slices import Location
 from lungnet.dicom.sources import Candidate
 
+_ZIP_BEGINNINGS = (b"PK\3\4", b"PK\5\6")  # of a file, of an empty archive
 _TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError, ValueError, MemoryError)
-_ALWAYS_ALLOWED_BYTES = 64 << 20  # a small archive of air compresses very well
+_ENCRYPTED = 1  # bit 0 of a file's flags
 
 
 def is_archive(head: bytes, name: str) -> bool:
     """Whether a file is a zip or tar, by content; compressed tars by name as well."""
-    if head[:4] in (b"PK\3\4", b"PK\5\6"):
+    if head[:4] in _ZIP_BEGINNINGS:
         return True
     return head[257:262] == b"ustar" or name.endswith(_TAR_ENDINGS)
 
@@ -35,6 +36,9 @@ def members(archive: Candidate, limits: IntakeConfig) -> Iterator[Candidate]:
             yield from _members(source, archive, budget, 1)
     except TooMuchError as bound:
         yield Candidate(archive.location, archive.name, b"", archive.size, refusal=("too-large", str(bound)))
+    except EncryptedError:
+        refusal = ("undecodable", "the archive is encrypted; unpack it with its password first")
+        yield Candidate(archive.location, archive.name, b"", archive.size, refusal=refusal)
     except BROKEN as error:
         yield Candidate(
             archive.location, archive.name, b"", archive.size, refusal=("corrupt", f"the archive is broken ({type(error).__name__})")
@@ -50,7 +54,7 @@ def read_members(locations: list[Location], limits: IntakeConfig) -> Iterator[tu
     """The bytes of members of one archive, in the order they are stored: a compressed tar is passed once."""
     wanted = {location.members: location for location in locations}
     path = locations[0].path
-    archive = Candidate(Location(path), path.name.lower(), b"", path.stat().st_size)
+    archive = Candidate(Location.of(path), path.name.lower(), b"", path.stat().st_size)
     budget = _Budget(archive.size, limits)
     with path.open("rb") as source:
         for candidate in _members(source, archive, budget, 1, frozenset(wanted)):
@@ -58,6 +62,10 @@ def read_members(locations: list[Location], limits: IntakeConfig) -> Iterator[tu
                 yield wanted.pop(candidate.location.members), candidate.data
             if not wanted:
                 return
+
+
+class EncryptedError(RuntimeError):
+    """A file in the archive needs a password."""
 
 
 class TooMuchError(Exception):
@@ -69,7 +77,7 @@ class _Budget:
 
     def __init__(self, packed: int, limits: IntakeConfig) -> None:
         self.limits = limits
-        self.bytes_left = max(packed * limits.largest_ratio, _ALWAYS_ALLOWED_BYTES)
+        self.bytes_left = max(packed * limits.largest_ratio, limits.always_allowed_bytes)
         self.members_left = limits.most_members
 
     def member(self) -> None:
@@ -96,13 +104,15 @@ def _members(
     source: IO[bytes], archive: Candidate, budget: _Budget, depth: int, wanted: frozenset[tuple[int, ...]] | None = None
 ) -> Iterator[Candidate]:
     """Members as candidates with their data; where `wanted` is given, only those (and the archives that hold them)."""
-    opened = _zip_files(source) if zipfile.is_zipfile(source) else _tar_files(source, budget)
+    # By its beginning: `zipfile.is_zipfile` looks at the end, where a tar may hold a zip.
+    is_zip = source.read(4) in _ZIP_BEGINNINGS
+    opened = _zip_files(source) if is_zip else _tar_files(source, budget)
     for index, name, file, size in opened:
         budget.member()
         place = (*archive.location.members, index)
         if wanted is not None and not any(w[: len(place)] == place for w in wanted):
             continue
-        location = Location(archive.location.path, place)
+        location = Location(archive.location.folder, archive.location.name, place)
         if size > budget.limits.largest_member_bytes:
             refusal = ("too-large", f"a file in the archive has {size:,} bytes, at most {budget.limits.largest_member_bytes:,} are read")
             yield Candidate(location, name, b"", size, refusal=refusal)
@@ -126,6 +136,8 @@ def _members(
 def _zip_files(source: IO[bytes]) -> Iterator[tuple[int, str, IO[bytes], int]]:
     with zipfile.ZipFile(source) as archive:
         for index, info in enumerate(archive.infolist()):
+            if info.flag_bits & _ENCRYPTED:
+                raise EncryptedError
             if not info.is_dir():
                 with archive.open(info) as file:
                     yield index, info.filename.lower(), file, info.file_size

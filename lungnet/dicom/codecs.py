@@ -118,31 +118,33 @@ def _check_codestream(frame: bytes, how: Encoding, plugin: str) -> None:
     size = codestream_size(frame)
     if size is None:
         raise UndecodableError("the frame does not begin like its transfer syntax")
-    if size != (how.rows, how.columns):
+    if size[:2] != (how.rows, how.columns):
         raise UndecodableError(f"the codestream holds {size[0]} x {size[1]} pixels, the header says {how.rows} x {how.columns}")
+    if size[2] != 1:
+        raise UndecodableError(f"the codestream holds {size[2]} components, CT has one")
     if not _ends(frame):
         raise UndecodableError("the codestream has no end: it is truncated")
 
 
-def codestream_size(frame: bytes) -> tuple[int, int] | None:
-    """(rows, columns) that a JPEG, JPEG-LS or JPEG 2000 codestream states; None where there is none."""
+def codestream_size(frame: bytes) -> tuple[int, int, int] | None:
+    """(rows, columns, components) that a JPEG, JPEG-LS or JPEG 2000 codestream states; None where there is none."""
     at = _codestream_start(frame)
     if at >= 0:
-        if len(frame) < at + 24:
+        if len(frame) < at + 42:
             return None
         x1, y1, x0, y0 = (int.from_bytes(frame[at + 8 + 4 * i : at + 12 + 4 * i], "big") for i in range(4))
-        return y1 - y0, x1 - x0
+        return y1 - y0, x1 - x0, int.from_bytes(frame[at + 40 : at + 42], "big")
     if frame[:2] != b"\xff\xd8":
         return None
     at = 2
-    while at + 9 <= len(frame):
+    while at + 10 <= len(frame):
         if frame[at] != 0xFF:
             return None
         marker = frame[at + 1]
         if marker == 0xFF:
             at += 1
         elif (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)) or marker == 0xF7:  # start of frame; F7 is JPEG-LS
-            return int.from_bytes(frame[at + 5 : at + 7], "big"), int.from_bytes(frame[at + 7 : at + 9], "big")
+            return int.from_bytes(frame[at + 5 : at + 7], "big"), int.from_bytes(frame[at + 7 : at + 9], "big"), frame[at + 9]
         else:
             at += 2 + int.from_bytes(frame[at + 2 : at + 4], "big")
     return None

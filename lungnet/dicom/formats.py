@@ -5,9 +5,10 @@ taken, data files that a header names outside its folder, affines that are shear
 """
 
 import tempfile
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from lungnet.dicom.plausibility import check_values
 from lungnet.dicom.slices import Location
 from lungnet.dicom.values import to_hu
 from lungnet.errors import SeriesRefused
+from lungnet.silence import silence
 from lungnet.volume import Volume, Warned, spacing_of
 
 if TYPE_CHECKING:
@@ -69,6 +71,30 @@ def found_volume(candidate: "Candidate", kind: str, limits: IntakeConfig) -> Fou
     return Found(path, stem, "", stem, "CT", (), None, None, warnings, kind, limits, candidate.location)
 
 
+def tell_apart(found: Sequence[Found]) -> list[Found]:
+    """Put before names that several volume files share as many of their folders' names as tell them apart.
+
+    `a/ct.nii` and `b/ct.nii` are two patients; with one id, one of them would be lost.
+    """
+    shared = Counter(one.series_uid for one in found if one.location is not None)
+    named = list(found)
+    for name in (name for name, count in shared.items() if count > 1):
+        alike = [i for i, one in enumerate(found) if one.location is not None and one.series_uid == name]
+        folders = [_folders(found[i]) for i in alike]
+        depth = next((d for d in range(1, max(map(len, folders)) + 1) if len({f[-d:] for f in folders}) == len(alike)), 0)
+        for i, parts in zip(alike, folders, strict=True):
+            told = "/".join((*parts[-depth:], name))
+            named[i] = replace(found[i], patient_id=told, series_uid=told)
+    return named
+
+
+def _folders(found: Found) -> tuple[str, ...]:
+    """Names that lead to a volume file: of its folders; of its archive and its place in there."""
+    assert found.location is not None
+    inside = (found.location.name, *map(str, found.location.members)) if found.location.members else ()
+    return (*found.location.folder.absolute().parts, *inside)
+
+
 def read_volume(found: Found) -> Volume:
     """Read a volume file.
 
@@ -78,7 +104,7 @@ def read_volume(found: Found) -> Volume:
     assert found.location is not None
     reader: Callable[[Path, IntakeConfig], RawVolume] = _read_nifti if found.kind == "nifti" else _read_itk
     try:
-        with _on_disk(found.location, found) as path:
+        with silence(), _on_disk(found.location, found) as path:
             raw = reader(path, found.limits)
             return _volume(raw, found)
     except SeriesRefused:

@@ -165,7 +165,7 @@ def _refuse_mixed(slices: Sequence[Slice]) -> None:
     orientations = np.array([s.orientation for s in slices])
     if (away := float(np.abs(orientations - orientations[0]).max())) > DIRECTION_TOLERANCE:
         raise SeriesRefused(reasons.MIXED_ORIENTATION, f"direction cosines of the slices differ by up to {away:.3f}")
-    frames = {s.identity.frame_uid for s in slices if s.identity.frame_uid}
+    frames = {s.frame_uid for s in slices if s.frame_uid}
     # As many frames of reference as slices is what some anonymizers leave behind (LIDC-IDRI); it says nothing.
     if 1 < len(frames) < len(slices):
         raise SeriesRefused(reasons.MIXED_FRAME, "slices come from different frames of reference; their positions cannot be compared")

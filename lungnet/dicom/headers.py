@@ -1,14 +1,16 @@
 """From raw header values to a `Slice`, and what a single header already forbids."""
 
-from dataclasses import replace
-from typing import Final
+from collections.abc import Hashable
+from typing import Any, Final, TypeVar
 
 from lungnet.config.intake import IntakeConfig
 from lungnet.dicom import reasons
 from lungnet.dicom.codecs import SUPPORTED
-from lungnet.dicom.elements import UNDEFINED, Elements
+from lungnet.dicom.elements import DEFLATED, UNDEFINED, Elements
 from lungnet.dicom.kinds import CT_IMAGE, kind_problem
 from lungnet.dicom.slices import BadValueError, Encoding, Identity, Location, Slice, Triple, Values, changed
+
+Hashed = TypeVar("Hashed", bound=Hashable)
 
 OTHER_UNITS = frozenset(["OD", "MGML", "Z_EFF", "ED", "EDW", "PCT"])
 """Rescale Types that are certainly no HU (PS3.3 section C.11.1.1.2)."""
@@ -16,7 +18,6 @@ OTHER_UNITS = frozenset(["OD", "MGML", "Z_EFF", "ED", "EDW", "PCT"])
 T: Final[dict[str, int]] = {
     "image_type": 0x00080008,
     "sop_class": 0x00080016,
-    "sop_uid": 0x00080018,
     "modality": 0x00080060,
     "manufacturer": 0x00080070,
     "patient_id": 0x00100020,
@@ -54,12 +55,16 @@ WANTED: Final = frozenset(T.values())
 
 
 class Headers:
-    """Makes `Slice`s; equal parts of different slices are stored once."""
+    """Makes `Slice`s; equal values of different slices are stored once, as an archive has tens of millions of slices."""
 
     def __init__(self, limits: IntakeConfig) -> None:
         self.limits = limits
-        self._identities: dict[Identity, Identity] = {}
-        self._encodings: dict[Encoding, Encoding] = {}
+        self._known: dict[Any, Any] = {}
+
+    def once(self, value: Hashed) -> Hashed:
+        """An equal value met before, or this one."""
+        known: Hashed = self._known.setdefault(value, value)
+        return known
 
     def slice_of(self, elements: Elements, location: Location, file_bytes: int) -> Slice:
         """Describe one file.
@@ -67,7 +72,7 @@ class Headers:
         Args:
             elements: its raw header.
             location: where it lies.
-            file_bytes: its length, of the inflated data set where deflated; -1 where unknown.
+            file_bytes: its length.
         """
         values = Values.of(elements)
         identity = self.identity(values)
@@ -76,12 +81,12 @@ class Headers:
             location,
             identity,
             encoding,
-            sop_uid=values.text(T["sop_uid"]),
+            frame_uid=self.once(values.text(T["frame_uid"])),
             pixel_offset=elements.pixel_offset,
             pixel_length=elements.pixel_length,
         )
         try:
-            placed = _placed(common, values)
+            placed = self._placed(common, values)
         except BadValueError as bad:
             return _with_problem(common, reasons.CORRUPT, str(bad))
         notes = ["transfer-syntax"] if elements.is_guessed else []
@@ -97,7 +102,6 @@ class Headers:
             text(T["patient_id"]),
             text(T["study_uid"]),
             text(T["series_uid"]),
-            text(T["frame_uid"]),
             text(T["modality"]).upper(),
             text(T["sop_class"]),
             tuple([part.upper() for part in values.texts(T["image_type"])]),
@@ -105,12 +109,7 @@ class Headers:
             text(T["kernel"]),
             text(T["body_part"]).upper(),
         )
-        return self._identities.setdefault(made, made)
-
-    def interned(self, identity: Identity, image_type: tuple[str, ...]) -> Identity:
-        """The identity with another image type, stored once."""
-        made = replace(identity, image_type=image_type)
-        return self._identities.setdefault(made, made)
+        return self.once(made)
 
     def encoding(self, values: Values, elements: Elements) -> Encoding:
         """How the pixels are stored, stored once."""
@@ -132,32 +131,31 @@ class Headers:
             _in_sign(values.word(T["padding"]), is_signed, allocated),
             _in_sign(values.word(T["padding_limit"]), is_signed, allocated),
         )
-        return self._encodings.setdefault(made, made)
+        return self.once(made)
 
     def judged(self, one: Slice, file_bytes: int) -> Slice:
         """The slice, with the problem that its header alone shows."""
         problem = kind_problem(one) or _missing(one) or _no_hu(one) or _unreadable(one, file_bytes, self.limits)
         return one if problem is None else _with_problem(one, *problem)
 
-
-def _placed(one: Slice, values: Values) -> Slice:
-    position = values.numbers(T["position"], "Image Position (0020,0032)")
-    orientation = values.numbers(T["orientation"], "Image Orientation (0020,0037)")
-    spacing = values.numbers(T["pixel_spacing"], "Pixel Spacing (0028,0030)")
-    return changed(
-        one,
-        position=_triple(position),
-        orientation=orientation if orientation and len(orientation) == 6 else None,
-        pixel_spacing=(spacing[0], spacing[1]) if spacing and len(spacing) == 2 else None,
-        slope=values.number(T["slope"], "Rescale Slope (0028,1053)"),
-        intercept=values.number(T["intercept"], "Rescale Intercept (0028,1052)"),
-        rescale_type=values.text(T["rescale_type"]).upper(),
-        instance_number=values.integer(T["instance_number"]),
-        acquired=values.integer(T["acquired"]),
-        tilt_degrees=_lenient(values, T["tilt"]),
-        thickness_mm=_lenient(values, T["spacing_between"]) or _lenient(values, T["thickness"]),
-        is_lossy=values.text(T["lossy"]) == "01",
-    )
+    def _placed(self, one: Slice, values: Values) -> Slice:
+        position = values.numbers(T["position"], "Image Position (0020,0032)")
+        orientation = values.numbers(T["orientation"], "Image Orientation (0020,0037)")
+        spacing = values.numbers(T["pixel_spacing"], "Pixel Spacing (0028,0030)")
+        return changed(
+            one,
+            position=_triple(position),
+            orientation=self.once(orientation) if orientation and len(orientation) == 6 else None,
+            pixel_spacing=self.once((spacing[0], spacing[1])) if spacing and len(spacing) == 2 else None,
+            slope=self.once(values.number(T["slope"], "Rescale Slope (0028,1053)")),
+            intercept=self.once(values.number(T["intercept"], "Rescale Intercept (0028,1052)")),
+            rescale_type=self.once(values.text(T["rescale_type"]).upper()),
+            instance_number=values.integer(T["instance_number"]),
+            acquired=values.integer(T["acquired"]),
+            tilt_degrees=self.once(_lenient(values, T["tilt"])),
+            thickness_mm=self.once(_lenient(values, T["spacing_between"]) or _lenient(values, T["thickness"])),
+            is_lossy=values.text(T["lossy"]) == "01",
+        )
 
 
 def _missing(one: Slice) -> tuple[str, str] | None:
@@ -196,19 +194,22 @@ def _unreadable(one: Slice, file_bytes: int, limits: IntakeConfig) -> tuple[str,
         return reasons.TOO_LARGE, f"{how.rows} x {how.columns} pixels, at most {limits.largest_rows} a side are read"
     if how.bits_allocated not in (8, 16, 32) or not 1 <= how.bits_stored <= how.high_bit + 1 <= how.bits_allocated:
         return reasons.CORRUPT, f"{how.bits_stored} bits stored up to bit {how.high_bit} of {how.bits_allocated}"
-    return _truncated(one, file_bytes)
+    return _truncated(one, file_bytes, limits)
 
 
-def _truncated(one: Slice, file_bytes: int) -> tuple[str, str] | None:
+def _truncated(one: Slice, file_bytes: int, limits: IntakeConfig) -> tuple[str, str] | None:
     how = one.encoding
     if how.frames < 1 or (how.frames > 1 and one.identity.sop_class == CT_IMAGE):
         return reasons.CORRUPT, f"Number of Frames (0028,0008) is {how.frames}"
+    needed = how.frame_bytes * how.frames
+    if needed > max(limits.always_allowed_bytes, limits.largest_ratio * file_bytes):
+        return reasons.TOO_LARGE, f"{needed:,} bytes of pixels are promised by a file of {file_bytes:,}"
     if one.pixel_length == UNDEFINED:
         return None
     if SUPPORTED[how.transfer_syntax]:
         return reasons.UNDECODABLE, f"transfer syntax {how.transfer_syntax} is compressed, the pixel data is not"
-    needed = how.frame_bytes * how.frames
-    there = one.pixel_length if file_bytes < 0 else min(one.pixel_length, file_bytes - one.pixel_offset)
+    is_deflated = how.transfer_syntax == DEFLATED
+    there = one.pixel_length if is_deflated else min(one.pixel_length, file_bytes - one.pixel_offset)
     if there < needed:
         return reasons.UNDECODABLE, f"pixel data is truncated: {there:,} of {needed:,} bytes"
     return None

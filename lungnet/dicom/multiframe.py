@@ -1,12 +1,13 @@
 """Enhanced CT: many slices in one file, each with its place in functional groups (DICOM PS3.3 section C.7.6.16)."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from lungnet.dicom import reasons
 from lungnet.dicom.elements import Elements
 from lungnet.dicom.fallback import dataset_of
-from lungnet.dicom.headers import Headers
+from lungnet.dicom.headers import Headers, T
 from lungnet.dicom.slices import Slice, Values, changed
 from lungnet.dicom.sources import Candidate
 
@@ -19,7 +20,15 @@ def frames_of(candidate: Candidate, elements: Elements, headers: Headers) -> lis
     """
     values = Values.of(elements)
     identity, encoding = headers.identity(values), headers.encoding(values, elements)
-    whole = Slice(candidate.location, identity, encoding, pixel_offset=elements.pixel_offset, pixel_length=elements.pixel_length)
+    whole = Slice(
+        candidate.location,
+        identity,
+        encoding,
+        frame_uid=headers.once(values.text(T["frame_uid"])),
+        pixel_offset=elements.pixel_offset,
+        pixel_length=elements.pixel_length,
+        is_lossy=values.text(T["lossy"]) == "01",
+    )
     dataset = dataset_of(candidate)
     try:
         shared = _first(dataset, "SharedFunctionalGroupsSequence")
@@ -46,7 +55,7 @@ def _frame(whole: Slice, index: int, frame: Any, shared: Any, headers: Headers) 
     kind = group("CTImageFrameTypeSequence", "FrameType")
     identity = whole.identity
     if kind:
-        identity = headers.interned(identity, tuple(str(part).upper() for part in kind))
+        identity = headers.once(replace(identity, image_type=tuple(str(part).upper() for part in kind)))
     return changed(
         whole,
         identity=identity,

@@ -15,6 +15,8 @@ from lungnet.dicom.slices import Encoding, Slice
 from lungnet.dicom.sources import read_range
 from lungnet.dicom.values import native_values, stored_values
 
+_ITEM, _SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
+
 Decoded = tuple[int, NDArray[np.generic], frozenset[str]]
 
 
@@ -119,10 +121,25 @@ def _frames(data: bytes, how: Encoding) -> list[bytes]:
     """Split encapsulated Pixel Data into frames (PS3.5 annex A.4)."""
     from pydicom.encaps import generate_frames
 
+    _check_fragments(data)
     try:
         return list(generate_frames(data, number_of_frames=max(how.frames, 1)))
     except Exception as error:
         raise UndecodableError(f"the fragments of the pixel data are broken ({type(error).__name__})") from error
+
+
+def _check_fragments(data: bytes) -> None:
+    """Refuse fragments that promise more than is there: decoders fill up what a cut took away (PS3.5 annex A.4)."""
+    at = 0
+    while at + 8 <= len(data):
+        tag, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        if tag == _SEQUENCE_END:
+            return
+        if tag != _ITEM:
+            raise UndecodableError(f"no fragment of pixel data begins at its byte {at:,}")
+        at += 8 + length
+    if at > len(data):
+        raise UndecodableError(f"pixel data is truncated: its fragments promise {at:,} bytes, {len(data):,} are there")
 
 
 def _frame(one: Slice, file: _File) -> tuple[NDArray[np.generic], frozenset[str]]:

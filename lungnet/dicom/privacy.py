@@ -5,9 +5,10 @@ Names, birth dates and the like are never read, so they cannot leak; ids are, be
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lungnet.dicom.found import Found
 from lungnet.errors import UsageError
 
 _SHORTEST_SALT = 8
@@ -47,17 +48,23 @@ class Pseudonyms:
             )
         return cls(salt)
 
+    def series(self, found: Found) -> Found:
+        """A series with pseudonyms in place of its ids and of its path, which often holds an id or a name."""
+        return replace(
+            found,
+            path=Path("path-" + self._digest("path", str(found.path))[:16]),
+            patient_id=self.patient(found.patient_id),
+            study_uid=self.uid(found.study_uid),
+            series_uid=self.uid(found.series_uid),
+        )
+
     def patient(self, patient_id: str) -> str:
-        """A pseudonym for a Patient ID."""
-        return "P" + self._digest("patient", patient_id)[:16]
+        """A pseudonym for a Patient ID; an empty one stays empty."""
+        return "P" + self._digest("patient", patient_id)[:16] if patient_id else ""
 
     def uid(self, uid: str) -> str:
         """A valid DICOM UID in place of another (PS3.5 annex B.2: 2.25 and a number); an empty one stays empty."""
         return f"2.25.{int(self._digest('uid', uid)[:32], 16)}" if uid else ""
-
-    def path(self, path: str) -> str:
-        """What stands for a path: folders are often named after patients."""
-        return "path-" + self._digest("path", path)[:16]
 
     def _digest(self, kind: str, text: str) -> str:
         return hmac.new(self.salt, f"{kind}\x1f{text}".encode(), hashlib.sha256).hexdigest()

@@ -60,6 +60,7 @@ WARNINGS: Final[dict[str, str]] = {
     "derived": "the image type says derived; the pixels are taken as a CT's",
     "coarse-values": "one grey level is worth several HU",
     "frame-per-slice": "every slice has a frame of reference of its own; positions were compared all the same",
+    "study-per-slice": "slices of the series name different studies; they were taken as one series",
     "rescale-type": "the rescale type is not HU",
     "rounded": "values were not whole HU and were rounded to the nearest",
     "clipped": "values above 32,767 HU were clipped",
@@ -68,7 +69,7 @@ WARNINGS: Final[dict[str, str]] = {
     "body-part": "the body part tag names no chest, the pixels show lungs",
     "transfer-syntax": "the transfer syntax was missing or wrong and was recognized from the data",
     "trailing-data": "the pixel data is longer than the picture; what is too much was ignored",
-    "no-identity": "an id is missing and was made from the content",
+    "no-identity": "the format carries no ids; the file's name stands for them",
     "assumed-hu": "the format has no unit; values were taken as HU",
 }
 """Every warning, with its meaning."""

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from lungnet.dicom.found import Found
-from lungnet.dicom.privacy import Pseudonyms
 from lungnet.dicom.reading import read_series
 from lungnet.errors import SeriesRefused
 from lungnet.volume import Volume, Warned
@@ -40,16 +39,6 @@ class SeriesRow:
     def to_json(self) -> dict[str, Any]:
         """The row as JSON values."""
         return asdict(self)
-
-    def pseudonymised(self, pseudonyms: Pseudonyms) -> "SeriesRow":
-        """The row with hashes in place of ids and of the path, which often holds an id or a name."""
-        return replace(
-            self,
-            path=pseudonyms.path(self.path),
-            patient_id=pseudonyms.patient(self.patient_id),
-            study_uid=pseudonyms.uid(self.study_uid),
-            series_uid=pseudonyms.uid(self.series_uid),
-        )
 
 
 def inspect_series(found: Found) -> SeriesRow:

@@ -14,10 +14,24 @@ Triple = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A file, or a member of an archive (its index at each level of nesting)."""
+    """A file, or a member of an archive (its index at each level of nesting).
 
-    path: Path
+    Folder and name are kept apart: files share the first, and an archive has tens of millions of files.
+    """
+
+    folder: Path
+    name: str
     members: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, path: Path) -> "Location":
+        """Of a file by its path."""
+        return cls(path.parent, path.name)
+
+    @property
+    def path(self) -> Path:
+        """Of the file, or of the outermost archive."""
+        return self.folder / self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +41,6 @@ class Identity:
     patient_id: str
     study_uid: str
     series_uid: str
-    frame_uid: str
     modality: str
     sop_class: str
     image_type: tuple[str, ...]
@@ -68,6 +81,7 @@ class Slice:
     """One slice of a series.
 
     Attributes:
+        frame_uid: Frame of Reference UID (0020,0052): positions of one frame of reference can be compared.
         frame: index within the file.
         pixel_offset: of Pixel Data's value, -1 where there is none; `pixel_length` its length.
         position: Image Position (Patient), (x, y, z) of the first pixel's centre, millimetres.
@@ -80,7 +94,7 @@ class Slice:
     location: Location
     identity: Identity
     encoding: Encoding
-    sop_uid: str = ""
+    frame_uid: str = ""
     frame: int = 0
     pixel_offset: int = -1
     pixel_length: int = 0

@@ -1,7 +1,6 @@
 """Where bytes come from: files below folders, members of archives, without extracting any and never by their names."""
 
 import os
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +35,7 @@ class Candidate:
 
 
 def candidates(paths: Sequence[Path], limits: IntakeConfig) -> Iterator[Candidate]:
-    """Every regular file at or below the paths, each once, in the order of names; archives are looked into.
+    """Every regular file at or below the paths, each once, folders first, in the order of names; archives are looked into.
 
     Raises:
         InputError: a path does not exist.
@@ -47,12 +46,9 @@ def candidates(paths: Sequence[Path], limits: IntakeConfig) -> Iterator[Candidat
         if not path.exists():
             raise InputError(f"{path}: no such file or folder")
     seen: set[tuple[int, int]] = set()
-    for path in paths:
-        for file in _walk(_beside_index(path), seen):
-            candidate = _look(file)
-            if candidate is None:
-                continue
-            if is_archive(candidate.head, candidate.name):
+    for top in sorted(map(_beside_index, paths), key=Path.is_file):
+        for candidate in _given(top, seen) if top.is_file() else _walk(top, seen):
+            if candidate.refusal is None and is_archive(candidate.head, candidate.name):
                 yield from members(candidate, limits)
             else:
                 yield candidate
@@ -77,19 +73,16 @@ def _beside_index(path: Path) -> Path:
     return path.parent if path.is_file() and path.name.upper() == "DICOMDIR" else path
 
 
-def _walk(top: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
-    """Regular files below `top`; links are followed, each folder is entered once however many links lead there."""
-    if top.is_file():
-        yield top
-        return
+def _walk(top: Path, seen: set[tuple[int, int]]) -> Iterator[Candidate]:
+    """Regular files below a folder; links are followed, each folder is entered once however many links lead there."""
     try:
-        about = top.stat()
-        if not stat.S_ISDIR(about.st_mode) or (about.st_dev, about.st_ino) in seen:
+        if _identity(top) in seen:
             return
-        seen.add((about.st_dev, about.st_ino))
+        seen.add(_identity(top))
         with os.scandir(top) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
-    except OSError:
+    except OSError as error:
+        yield _unreadable(Location.of(top), error)
         return
     folders = []
     for entry in found:
@@ -97,19 +90,44 @@ def _walk(top: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
             if entry.is_dir():
                 folders.append(entry.path)
             elif entry.is_file():
-                yield Path(entry.path)
-        except OSError:
-            continue
+                yield from _look(Location(top, entry.name))
+            elif entry.is_symlink() and not Path(entry.path).exists():
+                yield from _rest(Location(top, entry.name), b"", 0)
+        except OSError as error:
+            yield _unreadable(Location(top, entry.name), error)
     for folder in folders:
         yield from _walk(Path(folder), seen)
 
 
-def _look(path: Path) -> Candidate | None:
+def _given(path: Path, seen: set[tuple[int, int]]) -> Iterator[Candidate]:
+    """A file that was named itself, unless it was met already, or in its folder."""
+    if not seen.intersection([_identity(path), _identity(path.parent)]):
+        seen.add(_identity(path))
+        yield from _look(Location.of(path))
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    about = path.stat()
+    return about.st_dev, about.st_ino
+
+
+def _look(location: Location) -> Iterator[Candidate]:
     try:
-        with path.open("rb", buffering=0) as file:
+        with open(os.path.join(location.folder, location.name), "rb", buffering=0) as file:  # noqa: PTH118, PTH123 - half the time of a Path
             head = file.read(HEAD_BYTES)
             size = os.fstat(file.fileno()).st_size
     except OSError as error:
-        return Candidate(Location(path), path.name.lower(), b"", 0, refusal=("corrupt", f"the file cannot be read ({error.strerror})"))
-    # An empty file tells nothing, unless it is what is left of a slice.
-    return Candidate(Location(path), path.name.lower(), head, size) if head or path.suffix.lower() == ".dcm" else None
+        yield _unreadable(location, error)
+        return
+    yield from _rest(location, head, size)
+
+
+def _rest(location: Location, head: bytes, size: int) -> Iterator[Candidate]:
+    """The candidate, unless it is empty: an empty file (or a link to nothing) tells nothing, unless it is what is left of a slice."""
+    name = location.name.lower()
+    if head or name.endswith(".dcm"):
+        yield Candidate(location, name, head, size)
+
+
+def _unreadable(location: Location, error: OSError) -> Candidate:
+    return Candidate(location, location.name.lower(), b"", 0, refusal=("corrupt", f"cannot be read ({error.strerror})"))

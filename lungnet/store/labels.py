@@ -3,7 +3,7 @@
 import csv
 import logging
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,11 @@ class Labels:
     path: Path
     label: Mapping[str, int]
     more: Mapping[str, Mapping[str, str]]
+
+    def renamed(self, rename: Callable[[str], str]) -> "Labels":
+        """The same labels under other patient ids."""
+        more = {name: {rename(patient): cell for patient, cell in column.items()} for name, column in self.more.items()}
+        return Labels(self.path, {rename(patient): label for patient, label in self.label.items()}, more)
 
     def matched(self, patients: Collection[str]) -> dict[str, int]:
         """Labels of those patients that have one; warns of patients without a label and labels without a patient.

@@ -184,7 +184,7 @@ def _attributes(scan: PreparedScan, source: SeriesRow, spec: PreparationConfig) 
         "patient_id": scan.patient_id,
         "provenance": {
             "lungnet_version": __version__,
-            "preparation": spec.model_dump(mode="json"),
+            "preparation": spec.rules(),
             "preparation_hash": spec.preparation_hash(),
             "synthetic": is_synthetic(source),
         },

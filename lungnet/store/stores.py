@@ -71,7 +71,7 @@ def write_preparation(store: Path, spec: PreparationConfig) -> None:
     """Say in the store what its scans are made with."""
     from lungnet import __version__
 
-    value = {"preparation": spec.model_dump(mode="json"), "preparation_hash": spec.preparation_hash(), "rules_version": RULES_VERSION}
+    value = {"preparation": spec.rules(), "preparation_hash": spec.preparation_hash(), "rules_version": RULES_VERSION}
     write_json(store / PREPARATION, {**value, "lungnet_version": __version__})
 
 

@@ -50,7 +50,7 @@ def make_bundle(path: Path, network: keras.Model, experiment: Experiment, cohort
         raise ExportError(
             f"the exported network differs from Keras by {difference:.2g} in the logit; at most {LARGEST_DIFFERENCE:g} is accepted"
         )
-    preparation = {"hash": cohort.preparation_hash, "settings": experiment.preparation.model_dump(mode="json")}
+    preparation = {"hash": cohort.preparation_hash, "settings": experiment.preparation.rules()}
     files = {
         CONFIG: dump_experiment(experiment),
         PREPARATION: _json(preparation),

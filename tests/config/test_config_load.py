@@ -7,7 +7,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lungnet.config.load import LARGEST_BYTES, dump_experiment, load_experiment
+from lungnet.config.load import LARGEST_BYTES, dump_experiment, load_experiment, load_preparation
+from lungnet.config.preparation import PreparationConfig
 from lungnet.errors import ConfigError
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -30,6 +31,21 @@ def refusal(path, overrides=()):
     sentence = str(caught.value)
     assert "\n" not in sentence
     return sentence
+
+
+def test_the_preparation_is_read_from_an_experiment_or_from_a_file_of_its_own(written):
+    assert load_preparation(CONFIGS / "demo.yaml") == load_experiment(CONFIGS / "demo.yaml").preparation
+    assert load_preparation(written("preparation: {intake: {largest_gap_mm: 3}}")).intake.largest_gap_mm == 3
+    with pytest.raises(ConfigError, match=r"a.yaml:1: preparatoin is not a setting; did you mean preparation\?"):
+        load_preparation(written("preparatoin: {intake: {largest_gap_mm: 3}}"))
+    with pytest.raises(ConfigError, match=r"a.yaml:2: preparation.intake.largest_gap_mm is 90"):
+        load_preparation(written("preparation:\n  intake: {largest_gap_mm: 90}"))
+
+
+def test_bounds_of_intake_do_not_name_another_preparation(written):
+    assert (
+        load_preparation(written("preparation: {intake: {largest_gap_mm: 3}}")).preparation_hash() == PreparationConfig().preparation_hash()
+    )
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)

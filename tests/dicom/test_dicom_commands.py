@@ -75,6 +75,14 @@ def test_pseudonyms_replace_every_id_and_path(archive: Path, tmp_path: Path, cap
         run(inspect, archive, "--pseudonymise", salt)
 
 
+def test_bounds_of_intake_come_from_the_configuration(archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "some.yaml"
+    config.write_text("preparation: {intake: {fewest_slices: 9}}\n")
+    run(inspect, archive / "good", "--json", "--config", config)
+    (row,) = json.loads(capsys.readouterr().out)["series"]
+    assert (row["reason"], row["detail"]) == ("too-few-slices", "8 slice(s), at least 9 make a volume")
+
+
 def test_convert_writes_a_file_per_usable_series_and_lists_all(archive: Path, tmp_path: Path) -> None:
     assert run(convert, archive, "--out", tmp_path / "out") is None
     with (tmp_path / "out" / "series.csv").open(newline="") as file:

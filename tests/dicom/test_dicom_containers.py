@@ -92,6 +92,29 @@ def test_a_broken_archive_is_refused(tmp_path: Path, series: Path) -> None:
     assert found.refusal[0] == "corrupt"
 
 
+def test_a_zip_at_the_end_of_a_tar_does_not_hide_the_rest(tmp_path: Path, series: Path) -> None:
+    empty = tmp_path / "last.zip"
+    with zipfile.ZipFile(empty, "w") as archive:
+        archive.writestr("note.txt", "nothing")
+    with tarfile.open(tmp_path / "a.tar", "w") as outer:
+        outer.add(series, "x")
+        outer.add(empty, "last.zip")
+    np.testing.assert_array_equal(read_one(tmp_path / "a.tar").hu, chest())
+
+
+def test_an_encrypted_archive_says_so(tmp_path: Path, series: Path) -> None:
+    path = zipped(series, tmp_path / "a.zip")
+    data = bytearray(path.read_bytes())
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = data.find(signature)
+        while at >= 0:
+            data[at + flags] |= 1
+            at = data.find(signature, at + 4)
+    path.write_bytes(data)
+    (found,) = find_series([path])
+    assert found.refusal == ("undecodable", "the archive is encrypted; unpack it with its password first")
+
+
 def test_links_that_go_round_end(tmp_path: Path, series: Path) -> None:
     (series / "round").symlink_to(series.parent)
     (series / "zero.dcm").symlink_to("/dev/zero")
@@ -117,6 +140,27 @@ def test_every_format_gives_the_same_volume(tmp_path: Path, ending: str, orienta
     np.testing.assert_array_equal(again.hu, volume.hu)
     np.testing.assert_allclose(again.affine, volume.affine, atol=1e-4)
     assert again.patient_id == "scan"
+
+
+def test_volume_files_of_one_name_are_several_patients(tmp_path: Path) -> None:
+    volume = read_one(write_series(tmp_path / "dicom", chest()))
+    for place in ("a/x", "b/x", "b/y"):
+        (tmp_path / "nii" / place).mkdir(parents=True)
+        write_nifti(volume, tmp_path / "nii" / place / "ct.nii.gz")
+    write_nifti(volume, tmp_path / "nii" / "other.nii.gz")
+    zipped(tmp_path / "nii" / "a" / "x", tmp_path / "nii" / "all.zip")
+    found = find_series([tmp_path / "nii"])
+    assert [f.patient_id for f in found] == ["a/x/ct", "all.zip/0/ct", "b/x/ct", "b/y/ct", "other"]
+    assert all(f.patient_id == f.series_uid for f in found)
+
+
+def test_readers_of_other_formats_write_nothing_past_us(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.mha").write_text("ObjectType = Image\nNDims = 3\nElementDataFile = LOCAL\n")
+    (tmp_path / "b.nii").write_bytes(bytes(400))
+    for found in find_series([tmp_path]):
+        with pytest.raises(SeriesRefused, match="corrupt"):
+            read_series(found)
+    assert capfd.readouterr().err == ""
 
 
 def test_a_format_in_an_archive_is_read_too(tmp_path: Path) -> None:

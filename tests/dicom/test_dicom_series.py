@@ -223,6 +223,23 @@ def test_swapped_and_repeated_pixels_are_noticed(tmp_path: Path, i: int, j: int)
     assert "repeated-pixels" in codes(read_one(write(tmp_path / "repeated", made)))
 
 
+def test_a_first_or_a_middle_slice_that_is_lost_is_noticed_by_instance_numbers(tmp_path: Path) -> None:
+    made = datasets(chest())
+    assert codes(read_one(write(tmp_path / "first", made[1:]))) == {"slice-count"}
+    for k, dataset in enumerate(made[3:], 3):
+        dataset.ImagePositionPatient = [-50.0, -40.0, 100.0 + 2.5 * (k - 1)]
+    assert codes(read_one(write(tmp_path / "closed", [*made[:2], *made[3:]]))) == {"slice-count"}
+
+
+def test_slices_that_name_several_studies_are_one_series(tmp_path: Path) -> None:
+    made = datasets(chest())
+    for k, dataset in enumerate(made):
+        dataset.StudyInstanceUID = f"1.2.{k + 1}"
+    volume = read_one(write(tmp_path, made))
+    np.testing.assert_array_equal(volume.hu, chest())
+    assert codes(volume) == {"study-per-slice"}
+
+
 def test_swapped_positions_are_noticed_by_instance_numbers(tmp_path: Path) -> None:
     made = datasets(chest(slices=12))
     made[2].ImagePositionPatient, made[7].ImagePositionPatient = made[7].ImagePositionPatient, made[2].ImagePositionPatient

@@ -1,0 +1,114 @@
+"""The verdict on the slices of one series, as far as headers tell: a grid, or the reason why there is none."""
+
+import os
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from lungnet.config.intake import IntakeConfig
+from lungnet.dicom import reasons
+from lungnet.dicom.found import Found
+from lungnet.dicom.geometry import Grid, build_grid
+from lungnet.dicom.slices import Slice
+from lungnet.errors import SeriesRefused
+from lungnet.volume import Warned
+
+SET_ASIDE = frozenset([reasons.LOCALIZER, reasons.DERIVED, reasons.NOT_CT])
+"""Problems of kind: such files are left out when enough slices remain; any other problem refuses the series."""
+
+
+def judge(slices: list[Slice], limits: IntakeConfig) -> Found:
+    """The verdict on the slices of one series, as far as headers tell."""
+    fit = [s for s in slices if s.problem is None or s.problem[0] not in SET_ASIDE]
+    if not fit or (len(fit) < len(slices) and len(fit) < limits.fewest_slices):
+        return _refused(slices, *_most_common(slices), limits)
+    warnings: list[Warned] = []
+    if len(fit) < len(slices):
+        reason = _most_common([s for s in slices if s.problem])[0]
+        warnings.append(Warned("set-aside", f"{len(slices) - len(fit)} file(s) of the series are no slices ({reason}) and were left out"))
+    broken = [s for s in fit if s.problem is not None]
+    if broken:
+        reason, detail = _most_common(broken)
+        return _refused(fit, reason, detail if len(fit) == 1 else f"{len(broken)} of {len(fit)} slices: {detail}", limits)
+    try:
+        ordered, grid, noted = build_grid(fit, limits)
+    except SeriesRefused as refusal:
+        return _refused(fit, refusal.reason, refusal.detail, limits)
+    return _found(ordered, limits, grid=grid, warnings=(*warnings, *noted, *_header_warnings(ordered)))
+
+
+def _header_warnings(slices: list[Slice]) -> Iterable[Warned]:
+    who, count = slices[0].identity, len(slices)
+    if who.image_type[:1] == ("DERIVED",):
+        yield Warned("derived", "Image Type (0008,0008) says derived; the pixels are taken as a CT's")
+    if any(s.is_lossy for s in slices):
+        yield Warned("lossy", "Lossy Image Compression (0028,2110) says the pixels lost information")
+    for code in sorted({note for s in slices for note in s.notes}):
+        yield Warned(code, reasons.WARNINGS[code])
+    if len({s.identity.study_uid for s in slices}) > 1:
+        yield Warned("study-per-slice", reasons.WARNINGS["study-per-slice"])
+    if len({s.frame_uid for s in slices}) > 1:
+        yield Warned(
+            "frame-per-slice",
+            "every slice has a Frame of Reference UID of its own (an anonymizer's doing); positions were compared all the same",
+        )
+    steps = {abs(s.slope or 0) for s in slices}
+    if max(steps) > 4:
+        yield Warned("coarse-values", f"one grey level is worth {max(steps):g} HU")
+    kinds = {s.rescale_type for s in slices} - {"HU", ""}
+    if kinds:
+        yield Warned("rescale-type", "Rescale Type (0028,1054) is not HU but " + ", ".join(sorted(kinds)))
+    promised = max((s.acquired or 0 for s in slices), default=0)
+    if promised > count:
+        yield Warned("slice-count", f"Images in Acquisition (0020,1002) promises {promised} images, {count} are here")
+    yield from _numbering(slices)
+
+
+def _numbering(slices: list[Slice]) -> Iterable[Warned]:
+    """Instance numbers carry no geometry, but where they break their own run something was swapped or lost."""
+    numbers = [s.instance_number for s in slices if s.instance_number is not None]
+    if len(numbers) < max(3, len(slices)):
+        return
+    steps = [b - a for a, b in pairwise(numbers)]
+    rising = sum(step > 0 for step in steps)
+    falling = sum(step < 0 for step in steps)
+    minority = min(rising, falling)
+    if minority and minority <= 0.2 * len(steps):
+        yield Warned("slice-order", f"instance numbers run against the positions at {minority} place(s)")
+    elif not minority and len({abs(step) for step in steps if step}) > 1:
+        yield Warned("slice-count", "instance numbers skip some values: slices may be missing, the positions show no gap")
+    elif min(numbers) > 1:
+        yield Warned("slice-count", f"instance numbers begin at {min(numbers)}: slices before the first or after the last may be missing")
+
+
+def _most_common(slices: Sequence[Slice]) -> tuple[str, str]:
+    problems = [s.problem for s in slices if s.problem is not None]
+    reason = max({p[0] for p in problems}, key=lambda r: (sum(p[0] == r for p in problems), r))
+    return next(p for p in problems if p[0] == reason)
+
+
+def _refused(slices: list[Slice], reason: str, detail: str, limits: IntakeConfig) -> Found:
+    return _found(slices, limits, refusal=(reason, detail))
+
+
+def _found(
+    slices: list[Slice],
+    limits: IntakeConfig,
+    *,
+    grid: Grid | None = None,
+    refusal: tuple[str, str] | None = None,
+    warnings: tuple[Warned, ...] = (),
+) -> Found:
+    who, path = slices[0].identity, _common_path(slices)
+    ids = who.patient_id, who.study_uid, who.series_uid
+    return Found(path, *ids, who.modality, tuple(slices), grid, refusal, warnings, "dicom", limits)
+
+
+def _common_path(slices: Sequence[Slice]) -> Path:
+    first = slices[0].location
+    if all((s.location.folder, s.location.name) == (first.folder, first.name) for s in slices):
+        return first.path
+    folders = {s.location.folder for s in slices}
+    if len({folder.is_absolute() for folder in folders}) > 1:
+        folders = {folder.absolute() for folder in folders}
+    return Path(os.path.commonpath(folders))
