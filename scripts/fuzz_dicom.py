@@ -1,6 +1,6 @@
 """Mutate DICOM files, archives and trees many times and read each; prints what went wrong, and the seed to repeat it.
 
-    python scripts/fuzz_dicom.py --cases 20000 --seed 7
+    python scripts/fuzz_dicom.py --cases 20000 --seed 7 [--write]
 
 The default tests run 500 of the same cases; this is for a release. A crash of a decoder ends the run: repeat with
 `--start` at the case it names.
@@ -15,10 +15,12 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "dicom"))
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent / "tests" / "dicom"), str(HERE / "benchmarks")]
 
 import SimpleITK as sitk  # noqa: N813
 from dicom_mutations import mutate, templates
+from figures import Row, add_arguments, report
 from test_dicom_fuzz import LONGEST_S, MOST_KB, run_case
 
 
@@ -28,6 +30,7 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--start", type=int, default=0)
+    add_arguments(parser)
     args = parser.parse_args()
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     done: collections.Counter[str] = collections.Counter()
@@ -51,9 +54,15 @@ def main() -> int:
             if number % 1000 == 999:
                 print(f"{number + 1} cases, {wrong} wrong", file=sys.stderr)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f"seed {args.seed}, {args.cases} cases from {args.start}: {wrong} wrong; longest {longest:.2f} s, peak memory {peak >> 10} MB")
-    print(", ".join(f"{name} {count}" for name, count in sorted(done.items())))
-    return int(wrong > 0 or peak > MOST_KB)
+    named = f"{args.cases:,} mutated files and trees, seed {args.seed} from {args.start}"
+    rows = [
+        Row(f"{named}: wrong outcomes", wrong, None, None, "cases", "0", wrong == 0),
+        Row(f"{named}: longest", round(longest, 2), None, None, "s", f"<= {LONGEST_S:g}", longest <= LONGEST_S),
+        Row(f"{named}: peak memory", peak >> 10, None, None, "MB", f"<= {MOST_KB >> 10}", peak <= MOST_KB),
+    ]
+    report(rows, args, "dicom fuzz", ("numpy", "pydicom", "SimpleITK"))
+    print(", ".join(f"{name} {count}" for name, count in sorted(done.items())), file=sys.stderr)
+    return int(not all(row.holds for row in rows))
 
 
 if __name__ == "__main__":

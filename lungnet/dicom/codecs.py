@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lungnet.dicom.elements import DEFLATED, EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE
 from lungnet.dicom.jpeg12 import decode_extended_jpeg
 from lungnet.dicom.slices import Encoding
+from lungnet.silence import silence
 
 # Their logs repeat, with a traceback, what is raised anyway, and may quote values that identify a patient.
 for _name in ("pydicom", "openjpeg", "pylibjpeg"):
@@ -72,9 +73,9 @@ def decode(frame: bytes, how: Encoding) -> tuple[NDArray[np.generic], frozenset[
             is_signed = True
             shown.add(SIGN)
     try:
-        if plugin == _ITK:
-            return decode_extended_jpeg(frame, how), frozenset(shown)
-        return _run(frame, how, plugin, is_signed), frozenset(shown)
+        with silence():
+            array = decode_extended_jpeg(frame, how) if plugin == _ITK else _run(frame, how, plugin, is_signed)
+        return array, frozenset(shown)
     except Exception as error:
         # Decoders raise what they please, from struct.error to RuntimeError, and their texts quote no pixels.
         raise UndecodableError(f"the {plugin} decoder refuses the frame ({type(error).__name__})") from error

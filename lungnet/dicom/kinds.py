@@ -47,6 +47,10 @@ COMPUTED = frozenset(
 """Values of Image Type that name a picture computed from slices."""
 
 
+GRAY = frozenset(["MONOCHROME1", "MONOCHROME2", ""])
+"""Photometric Interpretations of values that mean themselves (PS3.3 section C.7.6.3.1.2); absent, they are taken as such."""
+
+
 def kind_problem(one: Slice) -> tuple[str, str] | None:
     """Why this is no slice of a CT stack, by what it says it is."""
     who = one.identity
@@ -66,6 +70,8 @@ def _derived(one: Slice, is_ct: bool) -> str:
         return "a secondary capture (SOP class)"
     if one.encoding.samples != 1:
         return f"{one.encoding.samples} samples a pixel: a color picture, no CT values"
+    if one.encoding.photometric not in GRAY:
+        return f"Photometric Interpretation (0028,0004) is {one.encoding.photometric[:16]}: colors, no CT values"
     if computed := COMPUTED.intersection(kinds):
         return "Image Type (0008,0008) says " + "\\".join(sorted(computed))
     # Lossy recompression makes an axial slice DERIVED by the rules (PS3.3 section C.7.6.1.1.2) and keeps it a slice.

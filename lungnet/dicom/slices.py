@@ -62,6 +62,7 @@ class Encoding:
     rows: int
     columns: int
     samples: int
+    photometric: str
     bits_allocated: int
     bits_stored: int
     high_bit: int
