@@ -8,11 +8,13 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import IO
 
 from lungnet.config.intake import IntakeConfig
+from lungnet.dicom import reasons
 from lungnet.dicom.slices import Location
-from lungnet.dicom.sources import Candidate
+from lungnet.dicom.sources import HEAD_BYTES, Candidate, UnreadableError
 
 _ZIP_BEGINNINGS = (b"PK\3\4", b"PK\5\6")  # of a file, of an empty archive
 _TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -29,20 +31,13 @@ def is_archive(head: bytes, name: str) -> bool:
 
 def members(archive: Candidate, limits: IntakeConfig) -> Iterator[Candidate]:
     """Every file in an archive, or one refused candidate where it cannot be read further."""
-    budget = _Budget(archive.size, limits)
     try:
-        source: IO[bytes] = io.BytesIO(archive.data) if archive.data is not None else archive.location.path.open("rb")
-        with source:
-            yield from _members(source, archive, budget, 1)
-    except TooMuchError as bound:
-        yield Candidate(archive.location, archive.name, b"", archive.size, refusal=("too-large", str(bound)))
-    except EncryptedError:
-        refusal = ("undecodable", "the archive is encrypted; unpack it with its password first")
-        yield Candidate(archive.location, archive.name, b"", archive.size, refusal=refusal)
+        with archive.location.path.open("rb") as source:
+            yield from _members(source, archive, _Budget(archive.size, limits), 1)
+    except UnreadableError as error:
+        yield replace(archive, head=b"", refusal=error.refusal)
     except BROKEN as error:
-        yield Candidate(
-            archive.location, archive.name, b"", archive.size, refusal=("corrupt", f"the archive is broken ({type(error).__name__})")
-        )
+        yield replace(archive, head=b"", refusal=(reasons.CORRUPT, f"the archive is broken ({type(error).__name__})"))
 
 
 def read_member(location: Location, limits: IntakeConfig) -> bytes:
@@ -51,25 +46,20 @@ def read_member(location: Location, limits: IntakeConfig) -> bytes:
 
 
 def read_members(locations: list[Location], limits: IntakeConfig) -> Iterator[tuple[Location, bytes]]:
-    """The bytes of members of one archive, in the order they are stored: a compressed tar is passed once."""
+    """The bytes of members of one archive, in the order they are stored: a compressed tar is passed once.
+
+    Raises:
+        UnreadableError: a member is broken, or the archive asks for too much.
+    """
     wanted = {location.members: location for location in locations}
     path = locations[0].path
     archive = Candidate(Location.of(path), path.name.lower(), b"", path.stat().st_size)
-    budget = _Budget(archive.size, limits)
     with path.open("rb") as source:
-        for candidate in _members(source, archive, budget, 1, frozenset(wanted)):
-            if candidate.location.members in wanted and candidate.data is not None:
-                yield wanted.pop(candidate.location.members), candidate.data
+        for candidate in _members(source, archive, _Budget(archive.size, limits), 1, frozenset(wanted)):
+            if candidate.location.members in wanted:
+                yield wanted.pop(candidate.location.members), candidate.first(candidate.size)
             if not wanted:
                 return
-
-
-class EncryptedError(RuntimeError):
-    """A file in the archive needs a password."""
-
-
-class TooMuchError(Exception):
-    """An archive asks for more than its bounds; says which."""
 
 
 class _Budget:
@@ -80,64 +70,76 @@ class _Budget:
         self.bytes_left = max(packed * limits.largest_ratio, limits.always_allowed_bytes)
         self.members_left = limits.most_members
 
-    def member(self) -> None:
+    def spend(self, size: int) -> None:
+        """Count a member by the size it declares: more than that is never read of it."""
         self.members_left -= 1
-        if self.members_left < 0:
-            raise TooMuchError(f"more than {self.limits.most_members:,} files in one archive")
-
-    def read(self, file: IO[bytes]) -> bytes:
-        """A whole member; stops before a bound is crossed, whatever the archive promises."""
-        most = min(self.limits.largest_member_bytes, self.bytes_left)
-        data = file.read(most + 1)
-        if len(data) > most:
-            raise TooMuchError(f"a file in the archive unpacks to more than {most:,} bytes")
-        self.bytes_left -= len(data)
-        return data
-
-    def skip(self, size: int) -> None:
         self.bytes_left -= max(size, 0)
+        if self.members_left < 0:
+            raise UnreadableError(reasons.TOO_LARGE, f"more than {self.limits.most_members:,} files in one archive")
         if self.bytes_left < 0:
-            raise TooMuchError(f"the archive unpacks to more than {self.limits.largest_ratio} times its size")
+            raise UnreadableError(reasons.TOO_LARGE, f"the archive unpacks to more than {self.limits.largest_ratio} times its size")
+
+
+class _Member:
+    """A file in an archive that is read from its beginning as far as is asked for."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._data = b""
+
+    def first(self, length: int) -> bytes:
+        """The first bytes, fewer where the member ends."""
+        try:
+            if length > len(self._data):
+                self._data += self._file.read(length - len(self._data))
+        except BROKEN as error:
+            raise UnreadableError(reasons.CORRUPT, f"a file in the archive is broken ({type(error).__name__})") from error
+        return self._data[:length]
 
 
 def _members(
     source: IO[bytes], archive: Candidate, budget: _Budget, depth: int, wanted: frozenset[tuple[int, ...]] | None = None
 ) -> Iterator[Candidate]:
-    """Members as candidates with their data; where `wanted` is given, only those (and the archives that hold them)."""
+    """Members as candidates; where `wanted` is given, only those (and the archives that hold them)."""
     # By its beginning: `zipfile.is_zipfile` looks at the end, where a tar may hold a zip.
-    is_zip = source.read(4) in _ZIP_BEGINNINGS
-    opened = _zip_files(source) if is_zip else _tar_files(source, budget)
+    opened = _zip_files(source) if source.read(4) in _ZIP_BEGINNINGS else _tar_files(source, budget)
     for index, name, file, size in opened:
-        budget.member()
         place = (*archive.location.members, index)
         if wanted is not None and not any(w[: len(place)] == place for w in wanted):
             continue
-        location = Location(archive.location.folder, archive.location.name, place)
-        if size > budget.limits.largest_member_bytes:
-            refusal = ("too-large", f"a file in the archive has {size:,} bytes, at most {budget.limits.largest_member_bytes:,} are read")
-            yield Candidate(location, name, b"", size, refusal=refusal)
-            continue
+        budget.spend(size)
+        member = _Member(file)
+        candidate = Candidate(Location(archive.location.folder, archive.location.name, place), name, b"", size, member.first)
         try:
-            data = budget.read(file)
-        except BROKEN as error:
-            yield Candidate(location, name, b"", size, refusal=("corrupt", f"a file in the archive is broken ({type(error).__name__})"))
-            continue
-        if not data:
-            continue
-        candidate = Candidate(location, name, data, len(data), data)
-        if not is_archive(data[:512], name):
-            yield candidate
-        elif depth >= budget.limits.deepest_nesting:
-            yield Candidate(location, name, b"", len(data), refusal=("too-large", f"archives are nested deeper than {depth}"))
-        else:
-            yield from _members(io.BytesIO(data), candidate, budget, depth + 1, wanted)
+            yield from _looked_into(candidate, budget, depth, wanted)
+        except UnreadableError as error:
+            if wanted is not None:
+                raise
+            yield replace(candidate, refusal=error.refusal)
+
+
+def _looked_into(candidate: Candidate, budget: _Budget, depth: int, wanted: frozenset[tuple[int, ...]] | None) -> Iterator[Candidate]:
+    """A member with its first bytes, or the members of the archive that it is."""
+    limits = budget.limits
+    if candidate.size > limits.largest_member_bytes:
+        text = f"a file in the archive has {candidate.size:,} bytes, at most {limits.largest_member_bytes:,} are read"
+        raise UnreadableError(reasons.TOO_LARGE, text)
+    candidate = replace(candidate, head=candidate.first(HEAD_BYTES))
+    if not candidate.head:
+        return
+    if not is_archive(candidate.head[:512], candidate.name):
+        yield candidate
+    elif depth >= limits.deepest_nesting:
+        raise UnreadableError(reasons.TOO_LARGE, f"archives are nested deeper than {depth}")
+    else:
+        yield from _members(io.BytesIO(candidate.first(candidate.size)), candidate, budget, depth + 1, wanted)
 
 
 def _zip_files(source: IO[bytes]) -> Iterator[tuple[int, str, IO[bytes], int]]:
     with zipfile.ZipFile(source) as archive:
         for index, info in enumerate(archive.infolist()):
             if info.flag_bits & _ENCRYPTED:
-                raise EncryptedError
+                raise UnreadableError(reasons.UNDECODABLE, "the archive is encrypted; unpack it with its password first")
             if not info.is_dir():
                 with archive.open(info) as file:
                     yield index, info.filename.lower(), file, info.file_size
@@ -147,8 +149,9 @@ def _tar_files(source: IO[bytes], budget: _Budget) -> Iterator[tuple[int, str, I
     source.seek(0)
     with tarfile.open(fileobj=source, mode="r:*") as archive:
         for index, info in enumerate(archive):
-            budget.skip(0 if info.isreg() else info.size)
             file = archive.extractfile(info) if info.isreg() else None
-            if file is not None:
-                with file:
-                    yield index, info.name.lower(), file, info.size
+            if file is None:
+                budget.spend(info.size)
+                continue
+            with file:
+                yield index, info.name.lower(), file, info.size

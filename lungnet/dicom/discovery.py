@@ -22,7 +22,7 @@ from lungnet.dicom.headers import WANTED, Headers, T
 from lungnet.dicom.kinds import DICOMDIR, ENHANCED_CT
 from lungnet.dicom.multiframe import frames_of
 from lungnet.dicom.slices import Slice
-from lungnet.dicom.sources import Candidate, candidates, read_range
+from lungnet.dicom.sources import Candidate, UnreadableError, candidates
 from lungnet.dicom.verdicts import judge
 from lungnet.volume import Warned
 
@@ -107,6 +107,9 @@ def _read(candidate: Candidate, headers: Headers, found: list[Found]) -> Iterabl
         if is_part_10(candidate.head):
             found.append(_unreadable(candidate, reasons.CORRUPT, str(odd), headers.limits))
         return ()
+    except UnreadableError as error:
+        found.append(_unreadable(candidate, *error.refusal, headers.limits))
+        return ()
 
 
 def _slices(candidate: Candidate, headers: Headers) -> Iterable[Slice]:
@@ -129,7 +132,7 @@ def _elements(candidate: Candidate, limits: IntakeConfig) -> Elements:
         except ShortHeaderError:
             if is_whole or len(head) >= limits.largest_header_bytes:
                 raise OddHeaderError("the header does not end") from None
-            head = read_range(candidate.location.path, 0, min(len(head) * 16, limits.largest_header_bytes, candidate.size))
+            head = candidate.first(min(len(head) * 16, limits.largest_header_bytes, candidate.size))
         except OddHeaderError:
             from lungnet.dicom.fallback import elements_by_pydicom
 

@@ -5,7 +5,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
 from lungnet.dicom.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, Elements, OddHeaderError, is_part_10
-from lungnet.dicom.sources import Candidate, read_range
+from lungnet.dicom.sources import Candidate
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -61,9 +61,7 @@ def _raw(dataset: "Dataset", tag: int) -> bytes | None:
 
 
 def _bytes(candidate: Candidate) -> bytes:
-    if candidate.data is not None:
-        return candidate.data
-    return read_range(candidate.location.path, 0, min(candidate.size, _FORGIVEN_HEADER_BYTES))
+    return candidate.first(min(candidate.size, _FORGIVEN_HEADER_BYTES))
 
 
 def _pixels(data: bytes, at: int, order: str, is_implicit: bool) -> tuple[int, int]:

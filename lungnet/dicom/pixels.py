@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungnet.config.intake import IntakeConfig
-from lungnet.dicom.archives import BROKEN, TooMuchError, read_members
+from lungnet.dicom.archives import BROKEN, read_members
 from lungnet.dicom.codecs import SIGN, SUPPORTED, UndecodableError, decode
 from lungnet.dicom.elements import DEFLATED, PREAMBLE, UNDEFINED
 from lungnet.dicom.slices import Encoding, Slice
-from lungnet.dicom.sources import read_range
+from lungnet.dicom.sources import UnreadableError, read_range
 from lungnet.dicom.values import native_values, stored_values
 
 _ITEM, _SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
@@ -49,8 +49,8 @@ def _from_archive(slices: Sequence[Slice], indices: list[int], limits: IntakeCon
         for location, data in read_members([slices[frames[0]].location for frames in by_location.values()], limits):
             for i in by_location.pop(location):
                 yield (i, *_frame(slices[i], _File(data).open(slices[i])))
-    except TooMuchError as bound:
-        raise UndecodableError(str(bound)) from bound
+    except UnreadableError as error:
+        raise UndecodableError(str(error)) from error
     except BROKEN as error:
         raise UndecodableError(f"the archive is broken ({type(error).__name__})") from error
     if by_location:

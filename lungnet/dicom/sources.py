@@ -1,11 +1,12 @@
 """Where bytes come from: files below folders, members of archives, without extracting any and never by their names."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lungnet.config.intake import IntakeConfig
+from lungnet.dicom import reasons
 from lungnet.dicom.slices import Location
 from lungnet.errors import InputError
 
@@ -22,7 +23,7 @@ class Candidate:
         name: its name, lower case, for telling formats apart; never shown.
         head: its first bytes, the whole file where that is short.
         size: of the whole file in bytes.
-        data: the whole file where it is in memory anyway (a member of an archive).
+        member: reads the first bytes of a member of an archive; None of a file.
         refusal: (reason, detail) where it may not be read.
     """
 
@@ -30,8 +31,33 @@ class Candidate:
     name: str
     head: bytes
     size: int
-    data: bytes | None = None
+    member: Callable[[int], bytes] | None = None
     refusal: tuple[str, str] | None = None
+
+    def first(self, length: int) -> bytes:
+        """The first bytes, fewer where the file ends; of a member only until the next candidate is met.
+
+        Raises:
+            UnreadableError: it cannot be read any more, or its archive is broken.
+        """
+        if self.member is not None:
+            return self.member(length)
+        try:
+            return read_range(self.location.path, 0, length)
+        except OSError as error:
+            raise UnreadableError(reasons.CORRUPT, f"cannot be read ({error.strerror})") from error
+
+
+class UnreadableError(Exception):
+    """Bytes that cannot be had.
+
+    Attributes:
+        refusal: (reason, detail).
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.refusal = (reason, detail)
 
 
 def candidates(paths: Sequence[Path], limits: IntakeConfig) -> Iterator[Candidate]:
@@ -130,4 +156,4 @@ def _rest(location: Location, head: bytes, size: int) -> Iterator[Candidate]:
 
 
 def _unreadable(location: Location, error: OSError) -> Candidate:
-    return Candidate(location, location.name.lower(), b"", 0, refusal=("corrupt", f"cannot be read ({error.strerror})"))
+    return Candidate(location, location.name.lower(), b"", 0, refusal=(reasons.CORRUPT, f"cannot be read ({error.strerror})"))

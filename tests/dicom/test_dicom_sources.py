@@ -52,6 +52,14 @@ def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytes
     assert usable.refusal is None
 
 
+def test_a_file_that_vanishes_is_told(tmp_path: Path) -> None:
+    folder = write_series(tmp_path / "a", chest())
+    (found,) = find_series([folder])
+    (folder / "002.dcm").unlink()
+    with pytest.raises(SeriesRefused, match="undecodable: the file cannot be read any more"):
+        read_series(found)
+
+
 @pytest.mark.parametrize("left", [b"", bytes(60), bytes(128) + b"D", bytes(128) + b"DIC", bytes(5000), None])
 def test_what_is_left_of_a_lost_slice_is_noticed(tmp_path: Path, left: bytes | None) -> None:
     folder = write_series(tmp_path / "a", chest())
