@@ -1,21 +1,12 @@
 """`train`, `predict` and `doctor` as a person calls them."""
 
 import json
-import logging
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from lungnet.cli.main import main
-
-
-@pytest.fixture(autouse=True)
-def logging_as_before():
-    root, log = logging.getLogger(), logging.getLogger("lungnet")
-    before = root.handlers[:], root.level, log.level
-    yield
-    root.handlers[:], root.level, log.level = before
 
 
 @pytest.fixture

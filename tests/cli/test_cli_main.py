@@ -32,15 +32,6 @@ HEAVY = (
 )
 
 
-@pytest.fixture(autouse=True)
-def logging_as_before():
-    """`main` sets up logging for a whole process; a test gives it back."""
-    root, log = logging.getLogger(), logging.getLogger("lungnet")
-    before = root.handlers[:], root.level, log.level
-    yield
-    root.handlers[:], root.level, log.level = before
-
-
 @pytest.fixture
 def failing(monkeypatch, capsys):
     """`failing(error, *options)`: exit code and standard error of a command that raises it."""

@@ -6,9 +6,19 @@ from pathlib import Path
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    CTImageStorage,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 SERIES, STUDY, FRAME = "1.2.826.0.1.3680043.8.498.1", "1.2.826.0.1.3680043.8.498.2", "1.2.826.0.1.3680043.8.498.3"
+PLAIN = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian)
+LOSSLESS = (*PLAIN, RLELossless, JPEGLSLossless, JPEG2000Lossless)
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
@@ -85,7 +95,7 @@ def write(folder: Path, made: list[Dataset], names: list[str] | None = None) -> 
     folder.mkdir(parents=True, exist_ok=True)
     for k, dataset in enumerate(made):
         syntax = dataset.file_meta.TransferSyntaxUID
-        if syntax not in (ExplicitVRLittleEndian, ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian):
+        if syntax not in PLAIN:
             dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
             dataset.compress(syntax, generate_instance_uid=False)
         dataset.save_as(folder / (names[k] if names else f"{k:03d}.dcm"), enforce_file_format=True)

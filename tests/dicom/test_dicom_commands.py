@@ -12,6 +12,7 @@ from dicom_making import Making, chest, datasets, write, write_series
 
 from lungnet.cli import convert, inspect
 from lungnet.dicom import choose, find_series, inspect_series, read_series
+from lungnet.dicom.reasons import REASONS, WARNINGS
 from lungnet.dicom.rows import SeriesRow
 from lungnet.errors import InputError, UsageError
 
@@ -136,3 +137,9 @@ def test_the_row_of_a_series_tells_its_geometry(tmp_path: Path) -> None:
     made = inspect_series(found)
     assert made.spacing_mm == pytest.approx((2.5, 0.7, 0.8))
     assert (made.slices, made.kernel, made.manufacturer) == (8, "B50f", "Maker")
+
+
+@pytest.mark.parametrize("codes", [REASONS, WARNINGS])
+def test_the_page_on_intake_tells_every_code(codes: dict[str, str]) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "intake.md").read_text()
+    assert [code for code, meaning in codes.items() if f"| `{code}` | {meaning} |" not in page] == []
