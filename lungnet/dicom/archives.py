@@ -13,8 +13,8 @@ from typing import IO
 
 from lungnet.config.intake import IntakeConfig
 from lungnet.dicom import reasons
+from lungnet.dicom.candidate import HEAD_BYTES, Candidate, UnreadableError
 from lungnet.dicom.slices import Location
-from lungnet.dicom.sources import HEAD_BYTES, Candidate, UnreadableError
 
 _ZIP_BEGINNINGS = (b"PK\3\4", b"PK\5\6")  # of a file, of an empty archive
 _TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lungnet.config.intake import IntakeConfig
 from lungnet.dicom import reasons
+from lungnet.dicom.candidate import Candidate, UnreadableError
 from lungnet.dicom.elements import (
     PREAMBLE,
     Elements,
@@ -22,7 +23,7 @@ from lungnet.dicom.headers import WANTED, Headers, T
 from lungnet.dicom.kinds import DICOMDIR, ENHANCED_CT
 from lungnet.dicom.multiframe import frames_of
 from lungnet.dicom.slices import Slice
-from lungnet.dicom.sources import Candidate, UnreadableError, candidates
+from lungnet.dicom.sources import candidates
 from lungnet.dicom.verdicts import judge
 from lungnet.volume import Warned
 

@@ -4,8 +4,8 @@ import io
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
+from lungnet.dicom.candidate import Candidate
 from lungnet.dicom.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, Elements, OddHeaderError, is_part_10
-from lungnet.dicom.sources import Candidate
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

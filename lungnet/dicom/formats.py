@@ -31,7 +31,7 @@ from lungnet.volume import Volume, Warned, spacing_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lungnet.dicom.sources import Candidate
+    from lungnet.dicom.candidate import Candidate
 
 _ENDINGS = {".nii": "nifti", ".nii.gz": "nifti", ".mha": "metaimage", ".mhd": "metaimage", ".nrrd": "nrrd", ".nhdr": "nrrd"}
 _LARGEST_DEFLATE_RATIO = 1100  # zlib cannot do better than 1,032

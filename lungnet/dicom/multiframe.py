@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from lungnet.dicom import reasons
+from lungnet.dicom.candidate import Candidate
 from lungnet.dicom.elements import Elements
 from lungnet.dicom.fallback import dataset_of
 from lungnet.dicom.headers import Headers, T
 from lungnet.dicom.slices import Slice, Values, changed
-from lungnet.dicom.sources import Candidate
 
 
 def frames_of(candidate: Candidate, elements: Elements, headers: Headers) -> list[Slice]:

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from lungnet.config.intake import IntakeConfig
 from lungnet.dicom.archives import BROKEN, read_members
+from lungnet.dicom.candidate import UnreadableError, read_range
 from lungnet.dicom.codecs import SIGN, SUPPORTED, UndecodableError, decode
 from lungnet.dicom.elements import DEFLATED, PREAMBLE, UNDEFINED
 from lungnet.dicom.slices import Encoding, Slice
-from lungnet.dicom.sources import UnreadableError, read_range
 from lungnet.dicom.values import native_values, stored_values
 
 _ITEM, _SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"

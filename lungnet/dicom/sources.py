@@ -1,63 +1,15 @@
 """Where bytes come from: files below folders, members of archives, without extracting any and never by their names."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lungnet.config.intake import IntakeConfig
 from lungnet.dicom import reasons
+from lungnet.dicom.archives import is_archive, members
+from lungnet.dicom.candidate import HEAD_BYTES, Candidate
 from lungnet.dicom.slices import Location
 from lungnet.errors import InputError
-
-HEAD_BYTES = 16 << 10
-"""Read of each file at first: most headers of CT slices end within."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A file that was met.
-
-    Attributes:
-        location: where it lies.
-        name: its name, lower case, for telling formats apart; never shown.
-        head: its first bytes, the whole file where that is short.
-        size: of the whole file in bytes.
-        member: reads the first bytes of a member of an archive; None of a file.
-        refusal: (reason, detail) where it may not be read.
-    """
-
-    location: Location
-    name: str
-    head: bytes
-    size: int
-    member: Callable[[int], bytes] | None = None
-    refusal: tuple[str, str] | None = None
-
-    def first(self, length: int) -> bytes:
-        """The first bytes, fewer where the file ends; of a member only until the next candidate is met.
-
-        Raises:
-            UnreadableError: it cannot be read any more, or its archive is broken.
-        """
-        if self.member is not None:
-            return self.member(length)
-        try:
-            return read_range(self.location.path, 0, length)
-        except OSError as error:
-            raise UnreadableError(reasons.CORRUPT, f"cannot be read ({error.strerror})") from error
-
-
-class UnreadableError(Exception):
-    """Bytes that cannot be had.
-
-    Attributes:
-        refusal: (reason, detail).
-    """
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.refusal = (reason, detail)
 
 
 def candidates(paths: Sequence[Path], limits: IntakeConfig) -> Iterator[Candidate]:
@@ -66,8 +18,6 @@ def candidates(paths: Sequence[Path], limits: IntakeConfig) -> Iterator[Candidat
     Raises:
         InputError: a path does not exist.
     """
-    from lungnet.dicom.archives import is_archive, members
-
     for path in paths:
         if not path.exists():
             raise InputError(f"{path}: no such file or folder")
@@ -78,20 +28,6 @@ def candidates(paths: Sequence[Path], limits: IntakeConfig) -> Iterator[Candidat
                 yield from members(candidate, limits)
             else:
                 yield candidate
-
-
-def read_range(path: Path, offset: int, length: int) -> bytes:
-    """Bytes of a file, fewer where it ends."""
-    with path.open("rb", buffering=0) as file:
-        # A read takes memory for all it may get: never ask for more than there is.
-        length = min(length, os.fstat(file.fileno()).st_size - offset)
-        if length <= 0:
-            return b""
-        file.seek(offset)
-        data = file.read(length)
-        while len(data) < length and (more := file.read(length - len(data))):
-            data += more
-    return data
 
 
 def _beside_index(path: Path) -> Path:
