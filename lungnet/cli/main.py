@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ log = logging.getLogger("lungnet")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code of the contract in docs/architecture.md."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # an id that the terminal's encoding lacks must not end a command
+            stream.reconfigure(errors="backslashreplace")
     args = _parser().parse_args(arguments)
     _set_up_logging(quiet=args.quiet, debug=args.debug)
     try:
@@ -65,7 +69,7 @@ def _place(error: BaseException) -> str:
 
 def print_json(value: Any) -> None:
     """Print one JSON document on standard output, as `--json` promises."""
-    json.dump(value, sys.stdout, indent=1, allow_nan=False, ensure_ascii=False)
+    json.dump(value, sys.stdout, indent=1, allow_nan=False)  # ASCII, as standard output may be in any encoding
     sys.stdout.write("\n")
 
 

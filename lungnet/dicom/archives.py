@@ -17,16 +17,29 @@ from lungnet.dicom.candidate import HEAD_BYTES, Candidate, UnreadableError
 from lungnet.dicom.slices import Location
 
 _ZIP_BEGINNINGS = (b"PK\3\4", b"PK\5\6")  # of a file, of an empty archive
+_GZIP = b"\x1f\x8b"
 _TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError, ValueError, MemoryError)
 _ENCRYPTED = 1  # bit 0 of a file's flags
 
 
 def is_archive(head: bytes, name: str) -> bool:
-    """Whether a file is a zip or tar, by content; compressed tars by name as well."""
+    """Whether a file is a zip or tar, by content; tars packed by bzip2 and xz by name."""
     if head[:4] in _ZIP_BEGINNINGS:
         return True
-    return head[257:262] == b"ustar" or name.endswith(_TAR_ENDINGS)
+    return _is_tar(head) or name.endswith(_TAR_ENDINGS) or (head[:2] == _GZIP and _is_tar(_inflated(head)))
+
+
+def _is_tar(head: bytes) -> bool:
+    return head[257:262] == b"ustar"
+
+
+def _inflated(head: bytes) -> bytes:
+    """The first block of a gzip file."""
+    try:
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, tarfile.BLOCKSIZE)
+    except zlib.error:
+        return b""
 
 
 def members(archive: Candidate, limits: IntakeConfig) -> Iterator[Candidate]:

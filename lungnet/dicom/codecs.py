@@ -65,7 +65,7 @@ def decode(frame: bytes, how: Encoding) -> tuple[NDArray[np.generic], frozenset[
     """
     plugin = DECODERS[how.transfer_syntax]
     _check_codestream(frame, how, plugin)
-    is_signed, shown = how.is_signed, {LOSSY} if how.transfer_syntax in _ALWAYS_LOSSY else set()
+    is_signed, shown = bool(how.is_signed), {LOSSY} if how.transfer_syntax in _ALWAYS_LOSSY else set()
     if how.transfer_syntax in _J2K_DECODED:
         if is_irreversible(frame):
             shown.add(LOSSY)

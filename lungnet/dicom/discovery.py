@@ -121,7 +121,11 @@ def _slices(candidate: Candidate, headers: Headers) -> Iterable[Slice]:
         return ()
     if kind in ENHANCED_CT:
         return frames_of(candidate, elements, headers)
-    return [headers.slice_of(elements, candidate.location, candidate.size)]
+    one = headers.slice_of(elements, candidate.location, candidate.size)
+    who = one.identity
+    if not (who.modality or who.sop_class or who.series_uid):
+        raise OddHeaderError("the header names neither modality, SOP class nor series: it is cut, or in another transfer syntax")
+    return [one]
 
 
 def _elements(candidate: Candidate, limits: IntakeConfig) -> Elements:

@@ -81,6 +81,7 @@ class Elements:
     is_guessed: bool
     pixel_offset: int
     pixel_length: int
+    pixel_vr: bytes = b""
 
 
 def is_part_10(head: bytes) -> bool:
@@ -135,7 +136,8 @@ def _read(head: bytes, wanted: frozenset[int]) -> Elements:
         at, length = _walk_implicit(data, start, wanted, values)
     else:
         at, length = _walk_explicit(data, start, order, wanted, values, stop_at=PIXEL_DATA)
-    return Elements(values, order, found, found != named, at if length >= 0 else -1, max(length, 0))
+    vr = b"" if found == IMPLICIT_LE or length < 0 else data[at - 8 : at - 6]
+    return Elements(values, order, found, found != named, at if length >= 0 else -1, max(length, 0), vr)
 
 
 def data_set_offset(head: bytes) -> int:
@@ -149,10 +151,10 @@ def data_set_offset(head: bytes) -> int:
 def _recognize(first: bytes, named: str) -> str:
     """The transfer syntax the data set is written in: believe the file unless its first element shows otherwise."""
     vr_is_explicit = first[4:6] in _SHORT or first[4:6] in _LONG
+    if named in ("", IMPLICIT_LE, EXPLICIT_LE, EXPLICIT_BE) and vr_is_explicit:
+        return EXPLICIT_BE if first[:1] == b"\0" else EXPLICIT_LE  # the group of the first element is small
     if named in ("", IMPLICIT_LE):
-        if not vr_is_explicit:
-            return IMPLICIT_LE
-        return EXPLICIT_BE if first[:1] == b"\0" else EXPLICIT_LE
+        return IMPLICIT_LE
     if not vr_is_explicit and len(first) == 8 and _IMPLICIT.unpack(first)[2] < 1 << 16:
         return IMPLICIT_LE
     return named

@@ -81,7 +81,9 @@ def tell_apart(found: Sequence[Found]) -> list[Found]:
     for name in (name for name, count in shared.items() if count > 1):
         alike = [i for i, one in enumerate(found) if one.location is not None and one.series_uid == name]
         folders = [_folders(found[i]) for i in alike]
-        depth = next((d for d in range(1, max(map(len, folders)) + 1) if len({f[-d:] for f in folders}) == len(alike)), 0)
+        if len(set(folders)) < len(alike):  # scan.nii and scan.mha in one folder
+            folders = [(*parts, found[i].kind) for i, parts in zip(alike, folders, strict=True)]
+        depth = next((d for d in range(1, max(map(len, folders))) if len({f[-d:] for f in folders}) == len(alike)), 1)
         for i, parts in zip(alike, folders, strict=True):
             told = "/".join((*parts[-depth:], name))
             named[i] = replace(found[i], patient_id=told, series_uid=told)

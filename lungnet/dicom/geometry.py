@@ -29,6 +29,12 @@ SAME_PLACE_MM = 0.01
 EVEN_TOLERANCE = 0.1
 """Slices may lie so far from the even grid, as part of the spacing, and still be taken as even."""
 
+ROUNDED_MM = 0.1
+"""Some archives round positions to so much: slices may always lie so far from the even grid."""
+
+LARGEST_HOLE_RATIO = 1.5
+"""A gap so many times the usual one is no unevenness but a hole."""
+
 JITTER_TOLERANCE = 0.02
 """Beyond this part of the spacing the unevenness is told as a warning."""
 
@@ -166,8 +172,8 @@ def _refuse_mixed(slices: Sequence[Slice]) -> None:
     if (away := float(np.abs(orientations - orientations[0]).max())) > DIRECTION_TOLERANCE:
         raise SeriesRefused(reasons.MIXED_ORIENTATION, f"direction cosines of the slices differ by up to {away:.3f}")
     frames = {s.frame_uid for s in slices if s.frame_uid}
-    # As many frames of reference as slices is what some anonymizers leave behind (LIDC-IDRI); it says nothing.
-    if 1 < len(frames) < len(slices):
+    # About as many frames of reference as slices is what some anonymizers leave behind (LIDC-IDRI); it says nothing.
+    if 1 < len(frames) <= len({s.position for s in slices}) / 2:
         raise SeriesRefused(reasons.MIXED_FRAME, "slices come from different frames of reference; their positions cannot be compared")
     spacings = np.array([s.pixel_spacing for s in slices])
     if np.abs(spacings / spacings[0] - 1).max() > DIRECTION_TOLERANCE:
@@ -197,14 +203,15 @@ def _spacing(
 ) -> tuple[float, tuple[float, ...] | None]:
     """Distance between planes, and where the even planes lie among uneven slices."""
     if len(stops) == 1:
-        thickness = slices[0].thickness_mm or 1.0
+        thickness = slices[0].spacing_mm or slices[0].thickness_mm or 1.0
         warnings.append(Warned("spacing-from-thickness", f"one slice only; {thickness:g} mm is its thickness, no distance"))
         return thickness, None
     gaps = np.diff(stops)
     even = float(stops[-1] - stops[0]) / len(gaps)
     off = float(np.abs(stops - stops[0] - even * np.arange(len(stops))).max())
     usual = float(np.sort(gaps)[(len(gaps) - 1) // 2])
-    if off <= EVEN_TOLERANCE * even and float(gaps.max()) < 1.5 * usual:
+    usual = float(gaps[np.abs(gaps - usual) <= 2 * ROUNDED_MM].mean())
+    if off <= max(EVEN_TOLERANCE * even, ROUNDED_MM) and float(gaps.max()) < LARGEST_HOLE_RATIO * usual:
         if off > JITTER_TOLERANCE * even:
             warnings.append(Warned("jitter", f"slices lie up to {off:.3f} mm off an even spacing of {even:.3f} mm"))
         return even, None
@@ -219,8 +226,8 @@ def _spacing(
 def _refuse_gaps(gaps: Vector, usual: float, limits: IntakeConfig) -> None:
     """Refuse what cannot be resampled: whole slices missing, or too wide a gap."""
     ratios = gaps / usual
-    holes = np.flatnonzero(ratios > 1.5)
-    is_whole = np.abs(ratios - np.round(ratios)) <= EVEN_TOLERANCE
+    holes = np.flatnonzero(ratios > LARGEST_HOLE_RATIO)
+    is_whole = np.abs(ratios - np.round(ratios)) <= max(EVEN_TOLERANCE, min(2 * ROUNDED_MM / usual, 0.25))
     if holes.size and is_whole.mean() > 0.8 and is_whole[holes].all():
         k = int(holes[0])
         lost = int(np.round(ratios[holes] - 1).sum())

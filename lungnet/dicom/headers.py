@@ -8,7 +8,7 @@ from lungnet.dicom import reasons
 from lungnet.dicom.codecs import SUPPORTED
 from lungnet.dicom.elements import DEFLATED, UNDEFINED, Elements
 from lungnet.dicom.kinds import CT_IMAGE, kind_problem
-from lungnet.dicom.slices import BadValueError, Encoding, Identity, Location, Slice, Triple, Values, changed
+from lungnet.dicom.slices import BadValueError, Encoding, Identity, Location, Slice, Values, changed
 
 Hashed = TypeVar("Hashed", bound=Hashable)
 
@@ -28,6 +28,7 @@ T: Final[dict[str, int]] = {
     "kernel": 0x00181210,
     "study_uid": 0x0020000D,
     "series_uid": 0x0020000E,
+    "acquisition": 0x00200012,
     "instance_number": 0x00200013,
     "position": 0x00200032,
     "orientation": 0x00200037,
@@ -53,6 +54,10 @@ T: Final[dict[str, int]] = {
 """The tags that intake reads; of a person only the id."""
 
 WANTED: Final = frozenset(T.values())
+
+
+SMALLEST_PIXEL_MM, LARGEST_FIELD_MM = 0.01, 2000.0
+"""Bounds of what a Pixel Spacing (0028,0030) can be; scanners make 0.1 to 2 mm, and at most a field of 1 m."""
 
 
 class Headers:
@@ -115,9 +120,11 @@ class Headers:
     def encoding(self, values: Values, elements: Elements) -> Encoding:
         """How the pixels are stored, stored once."""
         allocated = values.word(T["bits_allocated"]) or 0
-        stored = values.word(T["bits_stored"]) or allocated
+        stored = values.word(T["bits_stored"]) or 0
         high_bit = values.word(T["high_bit"])
-        is_signed = values.word(T["pixel_representation"]) == 1
+        representation = values.word(T["pixel_representation"])
+        is_signed = None if representation is None else representation == 1
+        is_swapped = elements.order == ">" and allocated == 8 and elements.pixel_vr == b"OW"
         made = Encoding(
             elements.transfer_syntax,
             elements.order,
@@ -129,6 +136,7 @@ class Headers:
             stored,
             stored - 1 if high_bit is None else high_bit,
             is_signed,
+            is_swapped,
             1 if values.integer(T["frames"]) is None else values.integer(T["frames"]) or 0,
             _in_sign(values.word(T["padding"]), is_signed, allocated),
             _in_sign(values.word(T["padding_limit"]), is_signed, allocated),
@@ -141,21 +149,23 @@ class Headers:
         return one if problem is None else _with_problem(one, *problem)
 
     def _placed(self, one: Slice, values: Values) -> Slice:
-        position = values.numbers(T["position"], "Image Position (0020,0032)")
-        orientation = values.numbers(T["orientation"], "Image Orientation (0020,0037)")
-        spacing = values.numbers(T["pixel_spacing"], "Pixel Spacing (0028,0030)")
+        position = values.numbers(T["position"], "Image Position (0020,0032)", 3)
+        orientation = values.numbers(T["orientation"], "Image Orientation (0020,0037)", 6)
+        spacing = values.numbers(T["pixel_spacing"], "Pixel Spacing (0028,0030)", 2)
         return changed(
             one,
-            position=_triple(position),
-            orientation=self.once(orientation) if orientation and len(orientation) == 6 else None,
-            pixel_spacing=self.once((spacing[0], spacing[1])) if spacing and len(spacing) == 2 else None,
+            position=(position[0], position[1], position[2]) if position else None,
+            orientation=self.once(orientation),
+            pixel_spacing=self.once((spacing[0], spacing[1])) if spacing else None,
             slope=self.once(values.number(T["slope"], "Rescale Slope (0028,1053)")),
             intercept=self.once(values.number(T["intercept"], "Rescale Intercept (0028,1052)")),
             rescale_type=self.once(values.text(T["rescale_type"]).upper()),
             instance_number=values.integer(T["instance_number"]),
             acquired=values.integer(T["acquired"]),
+            acquisition=values.integer(T["acquisition"]),
             tilt_degrees=self.once(_lenient(values, T["tilt"])),
-            thickness_mm=self.once(_lenient(values, T["spacing_between"]) or _lenient(values, T["thickness"])),
+            thickness_mm=self.once(_lenient(values, T["thickness"])),
+            spacing_mm=self.once(_lenient(values, T["spacing_between"])),
             is_lossy=values.text(T["lossy"]) == "01",
         )
 
@@ -168,11 +178,14 @@ def _missing(one: Slice) -> tuple[str, str] | None:
         "Rows (0028,0010)": how.rows,
         "Columns (0028,0011)": how.columns,
         "Bits Allocated (0028,0100)": how.bits_allocated,
+        "Bits Stored (0028,0101)": how.bits_stored,
+        "Pixel Representation (0028,0103)": how.is_signed is not None,
         "Image Position (0020,0032)": one.position,
         "Image Orientation (0020,0037)": one.orientation,
         "Pixel Spacing (0028,0030)": one.pixel_spacing,
         "Rescale Intercept (0028,1052)": one.intercept is not None,
         "Rescale Slope (0028,1053)": one.slope is not None,
+        "SOP Class UID (0008,0016)": one.identity.sop_class,
         "Series Instance UID (0020,000E)": one.identity.series_uid,
     }
     names = [name for name, value in absent.items() if not value]
@@ -188,12 +201,14 @@ def _no_hu(one: Slice) -> tuple[str, str] | None:
 def _unreadable(one: Slice, file_bytes: int, limits: IntakeConfig) -> tuple[str, str] | None:
     how = one.encoding
     assert one.pixel_spacing is not None
-    if min(one.pixel_spacing) <= 0 or max(one.pixel_spacing) > 100:
-        return reasons.CORRUPT, f"Pixel Spacing (0028,0030) of {one.pixel_spacing[0]:g} x {one.pixel_spacing[1]:g} mm"
     if how.transfer_syntax not in SUPPORTED:
         return reasons.UNDECODABLE, f"transfer syntax {how.transfer_syntax[:64] or 'absent'} is not supported"
     if max(how.rows, how.columns) > limits.largest_rows:
         return reasons.TOO_LARGE, f"{how.rows} x {how.columns} pixels, at most {limits.largest_rows} a side are read"
+    field_mm = max(one.pixel_spacing[0] * how.rows, one.pixel_spacing[1] * how.columns)
+    if min(one.pixel_spacing) < SMALLEST_PIXEL_MM or field_mm > LARGEST_FIELD_MM:
+        text = f"Pixel Spacing (0028,0030) of {one.pixel_spacing[0]:g} x {one.pixel_spacing[1]:g} mm"
+        return reasons.CORRUPT, f"{text}: no CT slice has so fine a grid or so wide a field of view"
     if how.bits_allocated not in (8, 16, 32) or not 1 <= how.bits_stored <= how.high_bit + 1 <= how.bits_allocated:
         return reasons.CORRUPT, f"{how.bits_stored} bits stored up to bit {how.high_bit} of {how.bits_allocated}"
     return _truncated(one, file_bytes, limits)
@@ -221,10 +236,6 @@ def _with_problem(one: Slice, reason: str, detail: str) -> Slice:
     return changed(one, problem=(reason, detail))
 
 
-def _triple(numbers: tuple[float, ...] | None) -> Triple | None:
-    return (numbers[0], numbers[1], numbers[2]) if numbers and len(numbers) == 3 else None
-
-
 def _lenient(values: Values, tag: int) -> float | None:
     """A number that only informs."""
     try:
@@ -233,9 +244,9 @@ def _lenient(values: Values, tag: int) -> float | None:
         return None
 
 
-def _in_sign(word: int | None, is_signed: bool, allocated: int) -> int | None:
+def _in_sign(word: int | None, is_signed: bool | None, allocated: int) -> int | None:
     """Pixel Padding Value is often written unsigned in a signed image (63536 for -2000): take the bits, not the number."""
-    if word is None or not is_signed:
+    if word is None or not is_signed or not allocated:
         return word
     bits = min(allocated, 16)
     word &= (1 << bits) - 1

@@ -48,7 +48,7 @@ def _file_around(frame: bytes, how: Encoding) -> bytes:
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
     dataset.Rows, dataset.Columns = how.rows, how.columns
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = how.bits_allocated, how.bits_stored, how.high_bit
-    dataset.PixelRepresentation = int(how.is_signed)
+    dataset.PixelRepresentation = int(bool(how.is_signed))
     dataset.PixelData = encapsulate([frame])
     dataset["PixelData"].VR = "OB"
     file = io.BytesIO()

@@ -1,5 +1,7 @@
 """What kind of picture a header says it is: a slice of a CT, or a localizer, a derived picture, something else."""
 
+import re
+from functools import cache
 from typing import Final
 
 from lungnet.dicom import reasons
@@ -10,23 +12,28 @@ ENHANCED_CT: Final = frozenset(["1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.
 SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"
 DICOMDIR: Final = "1.2.840.10008.1.3.10"
 
-SCOUTS = frozenset(["LOCALIZER", "SCOUT", "SURVIEW", "REF_SURVIEW", "TOPOGRAM", "SCANOGRAM"])
-"""Values of Image Type (0008,0008) that name a localizer; the standard's and vendors'."""
+SCOUTS = frozenset(["LOCALIZER", "SCOUT", "SURVIEW", "TOPOGRAM", "TOP", "SCANOGRAM"])
+"""Words in Image Type (0008,0008) that name a localizer; the standard's and vendors' (`CT_SOM5 TOP`, `REF_SURVIEW`)."""
 
 COMPUTED = frozenset(
     [
         "MPR",
         "CPR",
         "CURVED",
-        "PROJECTION IMAGE",
+        "PROJECTION",
         "MIP",
         "MINIP",
+        "MNIP",
+        "MAXIMUM",
+        "MINIMUM",
+        "MEDIAN",
         "AVERAGE",
         "MEAN",
         "VRT",
         "3D",
         "SSD",
         "VOLREN",
+        "REFORMAT",
         "REFORMATTED",
         "PERFUSION",
         "RCBF",
@@ -36,15 +43,14 @@ COMPUTED = frozenset(
         "SUBTRACTION",
         "FUSION",
         "MASK",
-        "SCREEN SAVE",
+        "SCREEN",
         "SCREENSAVE",
-        "SECONDARY CAPTURE",
-        "DOSE_INFO",
+        "CAPTURE",
         "DOSE",
         "GSP",
     ]
 )
-"""Values of Image Type that name a picture computed from slices."""
+"""Words in Image Type that name a picture computed from slices (`MIP THICK`, `CURVED_MPR`)."""
 
 
 GRAY = frozenset(["MONOCHROME1", "MONOCHROME2", ""])
@@ -54,13 +60,18 @@ GRAY = frozenset(["MONOCHROME1", "MONOCHROME2", ""])
 def kind_problem(one: Slice) -> tuple[str, str] | None:
     """Why this is no slice of a CT stack, by what it says it is."""
     who = one.identity
-    is_ct = who.sop_class == CT_IMAGE or who.sop_class in ENHANCED_CT
+    is_ct = who.sop_class == CT_IMAGE or who.sop_class in ENHANCED_CT or (not who.sop_class and who.modality == "CT")
     if who.modality not in ("CT", "") or (not is_ct and not who.sop_class.startswith(SECONDARY_CAPTURE)):
         return reasons.NOT_CT, f"Modality is {who.modality or 'absent'}, SOP class {who.sop_class or 'absent'}"
-    if scouts := SCOUTS.intersection(who.image_type):
+    if scouts := SCOUTS.intersection(_words(who.image_type)):
         return reasons.LOCALIZER, "Image Type (0008,0008) says " + "\\".join(sorted(scouts))
     why = _derived(one, is_ct)
     return (reasons.DERIVED, why) if why else None
+
+
+@cache
+def _words(image_type: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(word for value in image_type for word in re.split(r"[^A-Z0-9]+", value))
 
 
 def _derived(one: Slice, is_ct: bool) -> str:
@@ -72,7 +83,7 @@ def _derived(one: Slice, is_ct: bool) -> str:
         return f"{one.encoding.samples} samples a pixel: a color picture, no CT values"
     if one.encoding.photometric not in GRAY:
         return f"Photometric Interpretation (0028,0004) is {one.encoding.photometric[:16]}: colors, no CT values"
-    if computed := COMPUTED.intersection(kinds):
+    if computed := COMPUTED.intersection(_words(kinds)):
         return "Image Type (0008,0008) says " + "\\".join(sorted(computed))
     # Lossy recompression makes an axial slice DERIVED by the rules (PS3.3 section C.7.6.1.1.2) and keeps it a slice.
     if kinds[:2] == ("DERIVED", "SECONDARY") and "AXIAL" not in kinds:

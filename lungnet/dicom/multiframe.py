@@ -64,6 +64,7 @@ def _frame(whole: Slice, index: int, frame: Any, shared: Any, headers: Headers) 
         orientation=_floats(group("PlaneOrientationSequence", "ImageOrientationPatient"), 6),
         pixel_spacing=_floats(group("PixelMeasuresSequence", "PixelSpacing"), 2),
         thickness_mm=_float(group("PixelMeasuresSequence", "SliceThickness")),
+        spacing_mm=_float(group("PixelMeasuresSequence", "SpacingBetweenSlices")),
         slope=_float(group("PixelValueTransformationSequence", "RescaleSlope")),
         intercept=_float(group("PixelValueTransformationSequence", "RescaleIntercept")),
         rescale_type=str(group("PixelValueTransformationSequence", "RescaleType") or "").upper()[:16],

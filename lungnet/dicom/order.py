@@ -16,17 +16,22 @@ JUMP_RATIO = 1.25
 EXCHANGE_GAIN = 0.8
 """Two suspects whose exchange lowers the differences to the slices around them to this part are out of order."""
 
+BREAK_RATIO = 2.2
+"""A step so much larger than the usual one around it is where blocks of slices were exchanged or joined; sound axial scans reach 1.6."""
+
 _STRIDE = 8
 _SMALLEST_DIFFERENCE_HU = 2.0
 _MOST_SUSPECTS = 24
-_WINDOW = 3
+_WINDOW, _BREAK_WINDOW = 3, 5
+_SMALLEST_JUDGED = 128  # of slices with fewer rows or columns the thumbnails are too coarse to find breaks
 
 
-def check_order(stack: NDArray[np.int16]) -> list[Warned]:
-    """Notice slices that were exchanged, repeated or replaced.
+def check_order(stack: NDArray[np.int16], *, blocks: bool = True) -> list[Warned]:
+    """Notice slices, or blocks of slices, that were exchanged, repeated or replaced.
 
     Args:
         stack: HU, shape (slices, rows, columns), in the order of positions.
+        blocks: look for breaks between blocks too; not along other axes than the body's, where it begins and ends too sharply.
 
     Returns:
         Warnings `repeated-pixels`, `discontinuity`, `slice-order`; an exchange of thin neighbours may drown in noise.
@@ -41,6 +46,9 @@ def check_order(stack: NDArray[np.int16]) -> list[Warned]:
     foreign = np.flatnonzero((nearer > FOREIGN_RATIO * skips) & (nearer > _SMALLEST_DIFFERENCE_HU)) + 1
     if foreign.size:
         warnings.append(Warned("discontinuity", f"{_some(foreign)} resemble(s) neither neighbour, which resemble each other"))
+    breaks = np.flatnonzero(steps > BREAK_RATIO * np.maximum(_usual(steps, _BREAK_WINDOW), _SMALLEST_DIFFERENCE_HU)) + 1
+    if blocks and min(stack.shape[1:]) >= _SMALLEST_JUDGED and breaks.size and not foreign.size:
+        warnings.append(Warned("discontinuity", f"{_some(breaks)} differ(s) from the one before far more than slices around do"))
     for i, j in combinations(_suspects(steps), 2):
         if _cost(small, i, j, exchanged=True) < EXCHANGE_GAIN * _cost(small, i, j, exchanged=False):
             warnings.append(Warned("slice-order", f"slices {i + 1} and {j + 1} would fit better exchanged"))
@@ -52,11 +60,16 @@ def _suspects(steps: NDArray[np.float32]) -> list[int]:
     """Slices at steps that are larger than those around, the most conspicuous ones; of a short stack all."""
     if len(steps) < _MOST_SUSPECTS:
         return list(range(len(steps) + 1))
-    padded = np.pad(steps, _WINDOW, mode="reflect") if len(steps) > _WINDOW else np.pad(steps, _WINDOW, mode="edge")
-    usual = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * _WINDOW + 1), axis=1)
-    ratio = np.where(steps > _SMALLEST_DIFFERENCE_HU, steps / usual, 0)
+    ratio = np.where(steps > _SMALLEST_DIFFERENCE_HU, steps / _usual(steps, _WINDOW), 0)
     jumps = np.argsort(-ratio, kind="stable")[: _MOST_SUSPECTS // 2]
     return sorted({int(i + side) for i in jumps if ratio[i] > JUMP_RATIO for side in (0, 1)})
+
+
+def _usual(steps: NDArray[np.float32], window: int) -> NDArray[np.float32]:
+    """The median of the steps around each."""
+    padded = np.pad(steps, window, mode="reflect") if len(steps) > window else np.pad(steps, window, mode="edge")
+    median: NDArray[np.float32] = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * window + 1), axis=1)
+    return median
 
 
 def _cost(small: NDArray[np.float32], i: int, j: int, *, exchanged: bool) -> float:

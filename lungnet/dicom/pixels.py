@@ -151,7 +151,7 @@ def _frame(one: Slice, file: _File) -> tuple[NDArray[np.generic], frozenset[str]
         words, shown = decode(frame, how)
     else:
         needed = how.frame_bytes
-        data = file.bytes_at(one.pixel_offset + one.frame * needed, needed)
+        data = file.bytes_at(one.pixel_offset + one.frame * needed, needed + needed % 2 * how.is_swapped)
         if len(data) < needed:
             raise UndecodableError(f"pixel data is truncated: {len(data):,} of {needed:,} bytes")
         words = native_values(data, how)

@@ -40,7 +40,7 @@ def read_series(found: Found) -> Volume:
     hu = _read_slices(found, found.grid, warnings)
     grid, who = found.grid, found.slices[0].identity
     warnings += check_values(hu, spacing_of(grid.affine), who.body_part)
-    warnings += check_order(as_stack(hu, grid.axes, grid.flips))
+    warnings += check_order(as_stack(hu, grid.axes, grid.flips), blocks=grid.is_axial and grid.shifts is None)
     return Volume(hu, found.grid.affine, found.patient_id, found.series_uid, tuple(warnings))
 
 
@@ -60,7 +60,7 @@ def _read_slices(found: Found, grid: Grid, warnings: list[Warned]) -> NDArray[np
             target = np.empty_like(stack[place]) if filled[place] else stack[place]
             shift = None if grid.shifts is None else grid.shifts[index]
             noticed |= shown | _place(stored, found.slices[index], target, shift)
-            deep.append(deep_part(stored, found.slices[index].slope or 1, found.slices[index].intercept or 0))
+            deep.append(deep_part(stored, found.slices[index]))
             if filled[place] and not np.array_equal(target, stack[place]):
                 raise SeriesRefused(reasons.DUPLICATE_POSITION, f"two different slices lie at position {place + 1} of {len(stack)}")
             copies += bool(filled[place])

@@ -54,6 +54,8 @@ class Encoding:
     """How the pixels are stored (DICOM PS3.3 section C.7.6.3); identical for most slices of a series.
 
     Attributes:
+        is_signed: None where Pixel Representation (0028,0103) is absent; `bits_stored` 0 where Bits Stored (0028,0101) is.
+        is_swapped: bytes of one pixel each, stored as words of two in big endian order (PS3.5 section 8.1.1 and annex A.3).
         padding: raw value of Pixel Padding Value (0028,0120), already in the sign of the pixels; `padding_limit` likewise.
     """
 
@@ -66,10 +68,18 @@ class Encoding:
     bits_allocated: int
     bits_stored: int
     high_bit: int
-    is_signed: bool
+    is_signed: bool | None
+    is_swapped: bool
     frames: int
     padding: int | None
     padding_limit: int | None
+
+    @property
+    def padding_range(self) -> tuple[int, int]:
+        """Lowest and highest padding value; only where there is one."""
+        assert self.padding is not None
+        limit = self.padding if self.padding_limit is None else self.padding_limit
+        return min(self.padding, limit), max(self.padding, limit)
 
     @property
     def frame_bytes(self) -> int:
@@ -88,6 +98,8 @@ class Slice:
         position: Image Position (Patient), (x, y, z) of the first pixel's centre, millimetres.
         orientation: Image Orientation (Patient): direction along a row, then along a column.
         pixel_spacing: between rows, then between columns, millimetres.
+        acquired: Images in Acquisition (0020,1002); `acquisition` Acquisition Number (0020,0012).
+        thickness_mm: Slice Thickness (0018,0050); `spacing_mm` Spacing Between Slices (0018,0088): they inform, positions decide.
         problem: (reason, detail) that only this file shows.
         notes: codes of warnings that only this file shows.
     """
@@ -107,8 +119,10 @@ class Slice:
     rescale_type: str = ""
     instance_number: int | None = None
     acquired: int | None = None
+    acquisition: int | None = None
     tilt_degrees: float | None = None
     thickness_mm: float | None = None
+    spacing_mm: float | None = None
     is_lossy: bool = False
     problem: tuple[str, str] | None = None
     notes: tuple[str, ...] = ()
@@ -152,15 +166,15 @@ class Values:
         return None if len(raw) < 2 else int(struct.unpack_from(f"{self.order}H", raw)[0])
 
     def number(self, tag: int, name: str) -> float | None:
-        """A finite decimal string (DS); None where absent or empty."""
+        """A finite decimal string (DS), the first where there are several; None where absent or empty."""
         numbers = self.numbers(tag, name)
         return numbers[0] if numbers else None
 
-    def numbers(self, tag: int, name: str) -> tuple[float, ...] | None:
-        """Finite decimal strings (DS); None where absent or empty.
+    def numbers(self, tag: int, name: str, count: int = 0) -> tuple[float, ...] | None:
+        """Finite decimal strings (DS), exactly `count` where that is given; None where absent or empty.
 
         Raises:
-            BadValueError: a part is no finite number.
+            BadValueError: a part is no finite number, or there are more or fewer.
         """
         raw = self.raw.get(tag, b"").strip(b" \0")
         if not raw:
@@ -171,6 +185,8 @@ class Values:
             raise BadValueError(f"{name} is not a number") from None
         if not all(map(math.isfinite, numbers)) or b"_" in raw:
             raise BadValueError(f"{name} is not a finite number")
+        if count and len(numbers) != count:
+            raise BadValueError(f"{name} has {len(numbers)} values, expected {count}")
         return numbers
 
     def integer(self, tag: int) -> int | None:

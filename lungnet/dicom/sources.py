@@ -85,9 +85,9 @@ def _look(location: Location) -> Iterator[Candidate]:
 
 
 def _rest(location: Location, head: bytes, size: int) -> Iterator[Candidate]:
-    """The candidate, unless it is empty: an empty file (or a link to nothing) tells nothing, unless it is what is left of a slice."""
+    """The candidate, unless it is empty: an empty file (or a link to nothing) tells nothing, unless it may be what is left of a slice."""
     name = location.name.lower()
-    if head or name.endswith(".dcm"):
+    if head or name.endswith(".dcm") or "." not in name:
         yield Candidate(location, name, head, size)
 
 

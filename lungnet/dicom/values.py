@@ -18,6 +18,8 @@ HIGHEST_HU = 32767
 
 def native_values(data: bytes, how: Encoding) -> NDArray[np.generic]:
     """The words of one uncompressed frame, shape (rows, columns)."""
+    if how.is_swapped:
+        data = np.frombuffer(data, np.uint16, len(data) // 2).byteswap().tobytes()
     kind = np.dtype(f"{how.order}{'i' if how.is_signed else 'u'}{how.bits_allocated // 8}")
     return np.frombuffer(data, kind, how.rows * how.columns).reshape(how.rows, how.columns)
 
@@ -78,6 +80,15 @@ def _offset(stored: NDArray[np.generic], intercept: int, out: NDArray[np.int16])
     return is_clipped
 
 
+def declared_padding(stored: NDArray[np.generic], how: Encoding) -> NDArray[np.bool_]:
+    """Where stored values lie in the range of Pixel Padding Value (0028,0120) and its limit (0028,0121)."""
+    if how.padding is None:
+        return np.zeros(stored.shape, bool)
+    low, high = how.padding_range
+    inside: NDArray[np.bool_] = (stored >= low) & (stored <= high)  # type: ignore[operator]
+    return inside
+
+
 def mark_padding(stored: NDArray[np.generic], how: Encoding, scale: tuple[float, float], out: NDArray[np.int16]) -> bool:
     """Turn padding pixels to -1024 where the rescale has not done so already.
 
@@ -89,12 +100,10 @@ def mark_padding(stored: NDArray[np.generic], how: Encoding, scale: tuple[float,
     """
     if how.padding is None:
         return False
-    limit = how.padding if how.padding_limit is None else how.padding_limit
-    low, high = min(how.padding, limit), max(how.padding, limit)
     slope, intercept = scale
-    if max(low * slope, high * slope) + intercept <= AIR_HU:
+    if max(bound * slope for bound in how.padding_range) + intercept <= AIR_HU:
         return False
-    is_padding = (stored >= low) & (stored <= high)  # type: ignore[operator]
+    is_padding = declared_padding(stored, how)
     if not is_padding.any():
         return False
     out[_touching_the_edge(is_padding)] = AIR_HU

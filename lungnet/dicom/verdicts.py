@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 
 from lungnet.config.intake import IntakeConfig
@@ -11,10 +11,16 @@ from lungnet.dicom.found import Found
 from lungnet.dicom.geometry import Grid, build_grid
 from lungnet.dicom.slices import Slice
 from lungnet.errors import SeriesRefused
-from lungnet.volume import Warned
+from lungnet.volume import Warned, spacing_of
 
 SET_ASIDE = frozenset([reasons.LOCALIZER, reasons.DERIVED, reasons.NOT_CT])
 """Problems of kind: such files are left out when enough slices remain; any other problem refuses the series."""
+
+GAP_RATIO = 1.5
+"""Slices farther apart than so many of their thicknesses leave gaps."""
+
+COARSE_HU = 4
+"""One grey level of a CT is 1 HU, of 8-bit copies 10 and more."""
 
 
 def judge(slices: list[Slice], limits: IntakeConfig) -> Found:
@@ -34,38 +40,61 @@ def judge(slices: list[Slice], limits: IntakeConfig) -> Found:
         ordered, grid, noted = build_grid(fit, limits)
     except SeriesRefused as refusal:
         return _refused(fit, refusal.reason, refusal.detail, limits)
-    return _found(ordered, limits, grid=grid, warnings=(*warnings, *noted, *_header_warnings(ordered)))
+    return _found(ordered, limits, grid=grid, warnings=(*warnings, *noted, *_gaps(ordered, grid), *_header_warnings(ordered)))
+
+
+def _gaps(slices: list[Slice], grid: Grid) -> Iterable[Warned]:
+    thickness, step_mm = max(s.thickness_mm or 0 for s in slices), spacing_of(grid.affine)[grid.axes[0]]
+    if grid.planes is None and 0 < thickness * GAP_RATIO < step_mm:
+        yield Warned("slice-gap", f"slices of {thickness:g} mm lie {step_mm:.2f} mm apart: what lies between was not imaged, or is missing")
 
 
 def _header_warnings(slices: list[Slice]) -> Iterable[Warned]:
-    who, count = slices[0].identity, len(slices)
-    if who.image_type[:1] == ("DERIVED",):
-        yield Warned("derived", "Image Type (0008,0008) says derived; the pixels are taken as a CT's")
+    if slices[0].identity.image_type[:1] == ("DERIVED",):
+        yield _warned("derived")
     if any(s.is_lossy for s in slices):
         yield Warned("lossy", "Lossy Image Compression (0028,2110) says the pixels lost information")
     for code in sorted({note for s in slices for note in s.notes}):
-        yield Warned(code, reasons.WARNINGS[code])
-    if len({s.identity.study_uid for s in slices}) > 1:
-        yield Warned("study-per-slice", reasons.WARNINGS["study-per-slice"])
-    if len({s.frame_uid for s in slices}) > 1:
-        yield Warned(
-            "frame-per-slice",
-            "every slice has a Frame of Reference UID of its own (an anonymizer's doing); positions were compared all the same",
-        )
-    steps = {abs(s.slope or 0) for s in slices}
-    if max(steps) > 4:
-        yield Warned("coarse-values", f"one grey level is worth {max(steps):g} HU")
-    kinds = {s.rescale_type for s in slices} - {"HU", ""}
-    if kinds:
-        yield Warned("rescale-type", "Rescale Type (0028,1054) is not HU but " + ", ".join(sorted(kinds)))
-    promised = max((s.acquired or 0 for s in slices), default=0)
-    if promised > count:
-        yield Warned("slice-count", f"Images in Acquisition (0020,1002) promises {promised} images, {count} are here")
+        yield _warned(code)
+    yield from _mixtures(slices)
+    yield from _scales(slices)
     yield from _numbering(slices)
 
 
+def _warned(code: str) -> Warned:
+    return Warned(code, reasons.WARNINGS[code])
+
+
+def _mixtures(slices: list[Slice]) -> Iterable[Warned]:
+    """What the slices of one series should share."""
+    if len({s.identity.study_uid for s in slices}) > 1:
+        yield _warned("study-per-slice")
+    if len({s.frame_uid for s in slices} - {""}) > 1:
+        yield _warned("frame-per-slice")
+    if len({s.identity.kernel for s in slices}) > 1:
+        yield _warned("mixed-kernel")
+    # A scan in steps moves on from one acquisition to the next and never comes back to one.
+    runs = [number for number, _ in groupby(s.acquisition for s in slices)]
+    if len(runs) > len(set(runs)):
+        yield Warned("mixed-acquisition", f"slices of {len(set(runs))} acquisitions (0020,0012) take turns")
+
+
+def _scales(slices: list[Slice]) -> Iterable[Warned]:
+    slopes = [s.slope or 0 for s in slices]
+    if min(slopes) < 0:
+        yield _warned("negative-slope")
+    if (largest := max(map(abs, slopes))) > COARSE_HU:
+        yield Warned("coarse-values", f"one grey level is worth {largest:g} HU")
+    kinds = {s.rescale_type for s in slices} - {"HU", ""}
+    if kinds:
+        yield Warned("rescale-type", "Rescale Type (0028,1054) is not HU but " + ", ".join(sorted(kinds)))
+
+
 def _numbering(slices: list[Slice]) -> Iterable[Warned]:
-    """Instance numbers carry no geometry, but where they break their own run something was swapped or lost."""
+    """Numbers carry no geometry, but where they break their own run, or promise more, something was swapped or lost."""
+    promised = max(s.acquired or 0 for s in slices)
+    if promised > len(slices):
+        yield Warned("slice-count", f"Images in Acquisition (0020,1002) promises {promised} images, {len(slices)} are here")
     numbers = [s.instance_number for s in slices if s.instance_number is not None]
     if len(numbers) < max(3, len(slices)):
         return
@@ -73,9 +102,10 @@ def _numbering(slices: list[Slice]) -> Iterable[Warned]:
     rising = sum(step > 0 for step in steps)
     falling = sum(step < 0 for step in steps)
     minority = min(rising, falling)
+    sizes = {abs(step) for step in steps if step}
     if minority and minority <= 0.2 * len(steps):
         yield Warned("slice-order", f"instance numbers run against the positions at {minority} place(s)")
-    elif not minority and len({abs(step) for step in steps if step}) > 1:
+    elif not minority and (len(sizes) > 1 or min(sizes, default=1) > 1):
         yield Warned("slice-count", "instance numbers skip some values: slices may be missing, the positions show no gap")
     elif min(numbers) > 1:
         yield Warned("slice-count", f"instance numbers begin at {min(numbers)}: slices before the first or after the last may be missing")
