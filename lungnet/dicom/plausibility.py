@@ -41,6 +41,9 @@ BONE_HU = 100
 JUDGED_MM = (60.0, 150.0, 150.0)
 """Only volumes at least so large, along (z, y, x), are judged by their content: no phantom insert, no thin slab."""
 
+JUDGED_LENGTH_MM = 120.0
+"""Only so long a volume must show lungs: a head, a neck or an abdomen is longer, and a part of a chest may lie beside them."""
+
 
 def deep_part(stored: NDArray[np.generic], one: Slice) -> float:
     """The part of a slice that lies deeper than any padding a scanner writes; declared padding and one value more are not counted."""
@@ -101,7 +104,7 @@ def check_values(hu: NDArray[np.int16], spacing_mm: Triple, body_part: str = "")
     if soft < SMALLEST_SOFT_PART:
         found = f"{soft:.0%} of what is no air is as dense as fat, water and muscle"
         raise SeriesRefused(reasons.IMPLAUSIBLE_HU, f"{found}: no body looks so; are slope and intercept right?")
-    warnings = _check_lungs(sample, math.prod(extent) / 1e6, body_part)
+    warnings = _check_lungs(sample, math.prod(extent) / 1e6, body_part) if extent[0] >= JUDGED_LENGTH_MM else []
     if (densest := float(np.percentile(sample, 99.9))) < BONE_HU:
         warnings.append(Warned("no-bone", f"the densest thousandth begins at {densest:.0f} HU: no bone; are slope and intercept right?"))
     return warnings

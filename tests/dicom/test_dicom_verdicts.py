@@ -134,7 +134,7 @@ def filled(hu: np.ndarray) -> np.ndarray:
     ],
 )
 def test_values_that_are_no_chest_are_refused(tmp_path: Path, verdict: str, change: Callable[[np.ndarray], np.ndarray]) -> None:
-    folder = write_series(tmp_path, body(change), Making(spacing_mm=(2.5, 4, 4), intercept=-1024, is_signed=False))
+    folder = write_series(tmp_path, body(change), Making(spacing_mm=(4, 4, 4), intercept=-1024, is_signed=False))
     row = inspect_series(find_series([folder])[0])
     assert (row.reason or row.status) == verdict
 
