@@ -95,7 +95,7 @@ def write(folder: Path, made: list[Dataset], names: list[str] | None = None) -> 
     folder.mkdir(parents=True, exist_ok=True)
     for k, dataset in enumerate(made):
         syntax = dataset.file_meta.TransferSyntaxUID
-        if syntax not in PLAIN:
+        if syntax not in PLAIN and not dataset["PixelData"].is_undefined_length:
             dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
             dataset.compress(syntax, generate_instance_uid=False)
         dataset.save_as(folder / (names[k] if names else f"{k:03d}.dcm"), enforce_file_format=True)
