@@ -92,6 +92,40 @@ def test_a_broken_archive_is_refused(tmp_path: Path, series: Path) -> None:
     assert found.refusal[0] == "corrupt"
 
 
+def test_members_are_bounded_in_size_and_number(tmp_path: Path, series: Path) -> None:
+    path = zipped(series, tmp_path / "a.zip")
+    air = zipped(write_series(tmp_path / "air", np.full((8, 64, 64), -1000)), tmp_path / "air.zip")
+    for archive, limits in ((path, IntakeConfig(most_members=7)), (air, IntakeConfig(largest_ratio=2, always_allowed_bytes=0))):
+        assert "too-large" in {found.refusal[0] for found in find_series([archive], limits) if found.refusal}
+    assert find_series([path], IntakeConfig(most_members=8))[0].refusal is None
+    with zipfile.ZipFile(path, "a") as added:
+        added.writestr("large", b"\1" * (2 << 20))
+    large, found = find_series([path], IntakeConfig(largest_member_bytes=1 << 20))
+    assert large.refusal is not None
+    assert large.refusal[0] == "too-large"
+    np.testing.assert_array_equal(read_series(found).hu, chest())
+
+
+def test_a_broken_member_does_not_hide_the_others(tmp_path: Path, series: Path) -> None:
+    path = zipped(series, tmp_path / "a.zip")
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("broken", bytes(range(256)) * 200)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"broken") + 6
+    data[at : at + 40] = b"\xff" * 40
+    path.write_bytes(data)
+    broken, found = find_series([path])
+    assert broken.refusal is not None
+    assert broken.refusal[0] == "corrupt"
+    np.testing.assert_array_equal(read_series(found).hu, chest())
+
+
+def test_a_packed_tar_is_known_by_its_content(tmp_path: Path, series: Path) -> None:
+    with tarfile.open(tmp_path / "export", "w:gz") as archive:
+        archive.add(series, "x")
+    np.testing.assert_array_equal(read_one(tmp_path / "export").hu, chest())
+
+
 def test_a_zip_at_the_end_of_a_tar_does_not_hide_the_rest(tmp_path: Path, series: Path) -> None:
     empty = tmp_path / "last.zip"
     with zipfile.ZipFile(empty, "w") as archive:
@@ -152,6 +186,14 @@ def test_volume_files_of_one_name_are_several_patients(tmp_path: Path) -> None:
     found = find_series([tmp_path / "nii"])
     assert [f.patient_id for f in found] == ["a/x/ct", "all.zip/0/ct", "b/x/ct", "b/y/ct", "other"]
     assert all(f.patient_id == f.series_uid for f in found)
+
+
+def test_volume_files_of_one_name_in_one_folder_stay_apart(tmp_path: Path) -> None:
+    volume = read_one(write_series(tmp_path / "dicom", chest()))
+    (tmp_path / "x").mkdir()
+    write_nifti(volume, tmp_path / "x" / "scan.nii.gz")
+    sitk.WriteImage(image_of(volume), str(tmp_path / "x" / "scan.mha"))
+    assert [f.patient_id for f in find_series([tmp_path / "x"])] == ["metaimage/scan", "nifti/scan"]
 
 
 def test_readers_of_other_formats_write_nothing_past_us(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -28,6 +28,8 @@ WARNED: dict[str, Callable[[list[Dataset]], list[Dataset]]] = {
     "slice-count": lambda made: each(made, InstanceNumber=list(range(1, 17, 2))),
     "frame-per-slice": lambda made: each(made, FrameOfReferenceUID=[f"1.2.{k + 1}" for k in range(8)]),
     "rescale-type": lambda made: each(made, RescaleType="US"),
+    "derived": lambda made: each(made, ImageType=["DERIVED", "SECONDARY", "AXIAL"]),
+    "set-aside": lambda made: each(datasets(chest(slices=9))[8:], ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]) + made,
 }
 
 
@@ -37,6 +39,18 @@ def test_an_oddity_of_headers_is_told(tmp_path: Path, code: str) -> None:
     volume = read_series(found)
     np.testing.assert_array_equal(volume.hu, chest())
     assert {w.code for w in volume.warnings} == {code}
+
+
+def test_fewer_images_than_promised_are_told(tmp_path: Path) -> None:
+    (found,) = find_series([write(tmp_path, each(datasets(chest()), ImagesInAcquisition=9))])
+    assert [w.code for w in found.warnings] == ["slice-count"]
+
+
+def test_too_few_slices_beside_localizers_are_no_series(tmp_path: Path) -> None:
+    made = datasets(chest())
+    (found,) = find_series([write(tmp_path, each(made[2:], ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]) + made[:2])])
+    assert found.refusal is not None
+    assert found.refusal[0] == "localizer"
 
 
 def test_a_scan_in_steps_is_no_mixture(tmp_path: Path) -> None:
@@ -53,6 +67,8 @@ def test_a_copy_in_a_series_with_a_frame_per_slice_is_dropped(tmp_path: Path) ->
 REFUSED: list[tuple[str, str, Callable[[list[Dataset]], list[Dataset]]]] = [
     ("derived", "CURVED", lambda made: each(made, ImageType=["DERIVED", "PRIMARY", "AXIAL", "CURVED_MPR"])),
     ("derived", "MIP", lambda made: each(made, ImageType=["ORIGINAL", "PRIMARY", "AXIAL", "MIP THICK"])),
+    ("derived", "SECONDARY", lambda made: each(made, ImageType=["DERIVED", "SECONDARY", "OTHER"])),
+    ("derived", "3 samples", lambda made: each(made, SamplesPerPixel=3)),
     ("derived", "PALETTE", lambda made: each(made, PhotometricInterpretation="PALETTE COLOR")),
     ("localizer", "TOP", lambda made: each(made, ImageType=["ORIGINAL", "PRIMARY", "CT_SOM5 TOP"])),
     ("missing-tag", "SOP Class", lambda made: each(made, SOPClassUID="")),
@@ -129,6 +145,8 @@ def filled(hu: np.ndarray) -> np.ndarray:
         ("implausible-hu", lambda hu: hu * 8),
         ("implausible-hu", lambda hu: hu - 300),
         ("implausible-hu", lambda hu: -hu),
+        ("implausible-hu", lambda hu: hu * 0 - 1024),
+        ("implausible-hu", lambda hu: np.minimum(hu, -250)),
         ("implausible-hu", lambda hu: np.random.default_rng(0).uniform(-1000, 2000, hu.shape)),
         ("not-chest", filled),
     ],
@@ -137,6 +155,16 @@ def test_values_that_are_no_chest_are_refused(tmp_path: Path, verdict: str, chan
     folder = write_series(tmp_path, body(change), Making(spacing_mm=(4, 4, 4), intercept=-1024, is_signed=False))
     row = inspect_series(find_series([folder])[0])
     assert (row.reason or row.status) == verdict
+
+
+def test_many_values_far_below_air_are_refused(tmp_path: Path) -> None:
+    made = datasets(chest(slices=4, size=64), Making(intercept=0))
+    for k, one in enumerate(made):
+        pixels = np.frombuffer(one.PixelData, "<i2").reshape(64, 68).copy()
+        pixels[8:40, 8:40] = np.random.default_rng(k).integers(-30000, -5000, (32, 32))
+        one.PixelData = pixels.tobytes()
+    row = inspect_series(find_series([write(tmp_path, made)])[0])
+    assert (row.reason, "below -4,200 HU" in row.detail) == ("implausible-hu", True)
 
 
 @pytest.mark.parametrize("padding", [-32768, -20000])

@@ -1,0 +1,96 @@
+"""Enhanced CT: the frames of one file are the slices of one series, wherever their place is told."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dicom_making import AXIAL, LOSSLESS, chest, datasets, write
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.uid import EnhancedCTImageStorage, ExplicitVRLittleEndian
+
+from lungnet.dicom import find_series, read_series
+
+HU = chest(slices=6, size=32)
+
+
+def group(**tags: object) -> Sequence:
+    item = Dataset()
+    for tag, value in tags.items():
+        setattr(item, tag, value)
+    return Sequence([item])
+
+
+def enhanced(order: list[int], *, shared: bool = True, syntax: str = ExplicitVRLittleEndian) -> Dataset:
+    """The chest as one file, frames in this order; spacing, orientation and rescale told once or with every frame."""
+    one = datasets(HU[:1])[0]
+    one.file_meta.TransferSyntaxUID = syntax
+    one.SOPClassUID = one.file_meta.MediaStorageSOPClassUID = EnhancedCTImageStorage
+    one.NumberOfFrames = len(order)
+    one.PixelData = (HU[order].astype(np.int32) + 1024).astype("<i2").tobytes()
+    for tag in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope", "RescaleIntercept", "SliceThickness"):
+        delattr(one, tag)
+    frames, common = [], Dataset()
+    for k in order:
+        frame = Dataset()
+        frame.PlanePositionSequence = group(ImagePositionPatient=[-50.0, -40.0, 2.5 * k])
+        frames.append(frame)
+    for holder in [common] if shared else frames:
+        holder.PlaneOrientationSequence = group(ImageOrientationPatient=list(AXIAL))
+        holder.PixelMeasuresSequence = group(PixelSpacing=[0.7, 0.8], SliceThickness=2.5)
+        holder.PixelValueTransformationSequence = group(RescaleSlope=1, RescaleIntercept=-1024, RescaleType="HU")
+        holder.CTImageFrameTypeSequence = group(FrameType=["ORIGINAL", "PRIMARY", "VOLUME", "NONE"])
+    one.SharedFunctionalGroupsSequence = Sequence([common])
+    one.PerFrameFunctionalGroupsSequence = Sequence(frames)
+    return one
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("syntax", LOSSLESS)
+def test_frames_are_slices_in_the_order_of_their_places(tmp_path: Path, syntax: str, *, shared: bool) -> None:
+    (found,) = find_series([write(tmp_path, [enhanced([3, 0, 5, 1, 4, 2], shared=shared, syntax=syntax)])])
+    volume = read_series(found)
+    np.testing.assert_array_equal(volume.hu, HU)
+    assert volume.spacing_mm == pytest.approx((2.5, 0.7, 0.8))
+    assert not volume.warnings
+
+
+def test_a_group_of_a_frame_stands_over_the_shared_one(tmp_path: Path) -> None:
+    one = enhanced(list(range(6)))
+    for k, frame in enumerate(one.PerFrameFunctionalGroupsSequence):
+        frame.PixelValueTransformationSequence = group(RescaleSlope=1, RescaleIntercept=-1024 + k, RescaleType="HU")
+    (found,) = find_series([write(tmp_path, [one])])
+    np.testing.assert_array_equal(read_series(found).hu, HU + np.arange(6, dtype=np.int16)[:, None, None])
+
+
+def test_a_frame_that_is_missing_is_noticed(tmp_path: Path) -> None:
+    (found,) = find_series([write(tmp_path, [enhanced([0, 1, 2, 4, 5])])])
+    assert found.refusal is not None
+    assert found.refusal[0] == "missing-slice"
+
+
+def test_each_frame_has_its_own_scale(tmp_path: Path) -> None:
+    one = enhanced(list(range(6)), shared=False)
+    for k, frame in enumerate(one.PerFrameFunctionalGroupsSequence):
+        frame.PixelValueTransformationSequence[0].RescaleIntercept = -1024 + 10 * k
+    (found,) = find_series([write(tmp_path, [one])])
+    np.testing.assert_array_equal(read_series(found).hu, HU + 10 * np.arange(6, dtype=np.int16)[:, None, None])
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"), [("missing-tag", "functional groups"), ("missing-tag", "Image Position"), ("derived", "MAXIMUM")]
+)
+def test_groups_that_do_not_tell_are_refused(tmp_path: Path, reason: str, words: str) -> None:
+    one = enhanced(list(range(6)), shared=False)
+    frames = one.PerFrameFunctionalGroupsSequence
+    if words == "functional groups":
+        one.NumberOfFrames = 5
+    elif words == "MAXIMUM":
+        for frame in frames:
+            frame.CTImageFrameTypeSequence[0].FrameType = ["DERIVED", "PRIMARY", "VOLUME", "MAXIMUM"]
+    else:
+        del frames[2].PlanePositionSequence
+    (found,) = find_series([write(tmp_path, [one])])
+    assert found.refusal is not None
+    assert found.refusal[0] == reason
+    assert words in found.refusal[1]
