@@ -3,13 +3,18 @@
 Nothing is extracted, so a member's name (`../../etc/passwd`, a link, a device) can do no harm.
 """
 
+import bz2
+import gzip
 import io
+import itertools
+import lzma
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import IO
+from typing import IO, cast
 
 from lungnet.config.intake import IntakeConfig
 from lungnet.dicom import reasons
@@ -19,7 +24,21 @@ from lungnet.dicom.slices import Location
 _ZIP_BEGINNINGS = (b"PK\3\4", b"PK\5\6")  # of a file, of an empty archive
 _GZIP = b"\x1f\x8b"
 _TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError, ValueError, MemoryError)
+BROKEN = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    LookupError,
+    ArithmeticError,
+    MemoryError,
+)
+_LARGEST_TAR_HEADER = 16 << 10
+_MEMBER_BYTES = 4096  # what meeting a member costs, in bytes of unpacking: a million empty ones are a bomb too
 _ENCRYPTED = 1  # bit 0 of a file's flags
 
 
@@ -86,7 +105,7 @@ class _Budget:
     def spend(self, size: int) -> None:
         """Count a member by the size it declares: more than that is never read of it."""
         self.members_left -= 1
-        self.bytes_left -= max(size, 0)
+        self.bytes_left -= max(size, 0) + _MEMBER_BYTES
         if self.members_left < 0:
             raise UnreadableError(reasons.TOO_LARGE, f"more than {self.limits.most_members:,} files in one archive")
         if self.bytes_left < 0:
@@ -159,12 +178,61 @@ def _zip_files(source: IO[bytes]) -> Iterator[tuple[int, str, IO[bytes], int]]:
 
 
 def _tar_files(source: IO[bytes], budget: _Budget) -> Iterator[tuple[int, str, IO[bytes], int]]:
-    source.seek(0)
-    with tarfile.open(fileobj=source, mode="r:*") as archive:
-        for index, info in enumerate(archive):
+    metered = _Metered(_unpacked(source))
+    with metered.for_a_header():
+        archive = tarfile.open(fileobj=metered, mode="r:")  # noqa: SIM115 - reads the first header already
+    with archive:
+        for index in itertools.count():
+            with metered.for_a_header():
+                info = archive.next()
+            if info is None:
+                return
             file = archive.extractfile(info) if info.isreg() else None
             if file is None:
                 budget.spend(info.size)
                 continue
             with file:
                 yield index, info.name.lower(), file, info.size
+
+
+def _unpacked(source: IO[bytes]) -> IO[bytes]:
+    source.seek(0)
+    magic = source.read(6)
+    source.seek(0)
+    if magic[:2] == _GZIP:
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=source))
+    if magic[:3] == b"BZh":
+        return cast("IO[bytes]", bz2.BZ2File(source))
+    return cast("IO[bytes]", lzma.LZMAFile(source)) if magic == b"\xfd7zXZ\0" else source
+
+
+class _Metered(io.BufferedIOBase):
+    """A tar's bytes; what its headers take is bounded, as `tarfile` reads names and maps of any length into memory."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._left: int | None = None
+
+    @contextmanager
+    def for_a_header(self) -> Iterator[None]:
+        """Bound what is read until the end of the block."""
+        self._left = _LARGEST_TAR_HEADER
+        yield
+        self._left = None
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Bytes from here on."""
+        size = -1 if size is None else size
+        if self._left is not None:
+            self._left -= size
+            if size < 0 or self._left < 0:
+                raise UnreadableError(reasons.TOO_LARGE, f"a header in the archive takes more than {_LARGEST_TAR_HEADER:,} bytes")
+        return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go elsewhere."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Where we are."""
+        return self._file.tell()

@@ -50,6 +50,7 @@ _EXPLICIT = {order: struct.Struct(f"{order}HH2sH") for order in "<>"}
 _IMPLICIT = struct.Struct("<HHL")
 _LONG_LENGTH = {order: struct.Struct(f"{order}L") for order in "<>"}
 _TAG = {order: struct.Struct(f"{order}HHL") for order in "<>"}
+_LARGEST_INFLATED_HEADER = 32 << 20
 _DEEPEST_SEQUENCE = 16
 
 
@@ -129,7 +130,7 @@ def _read(head: bytes, wanted: frozenset[int]) -> Elements:
     named = values.pop(TRANSFER_SYNTAX, b"").rstrip(b"\0 ").decode("ascii", "replace")
     data = head
     if named == DEFLATED:
-        data, start = _inflate(head[start:], len(head) * 64 + (1 << 16)), 0
+        data, start = _inflate(head[start:], min(len(head) * 64 + (1 << 16), _LARGEST_INFLATED_HEADER)), 0
     found = _recognize(data[start : start + 8], named)
     order = ">" if found == EXPLICIT_BE else "<"
     if found == IMPLICIT_LE:
@@ -138,6 +139,15 @@ def _read(head: bytes, wanted: frozenset[int]) -> Elements:
         at, length = _walk_explicit(data, start, order, wanted, values, stop_at=PIXEL_DATA)
     vr = b"" if found == IMPLICIT_LE or length < 0 else data[at - 8 : at - 6]
     return Elements(values, order, found, found != named, at if length >= 0 else -1, max(length, 0), vr)
+
+
+def inflated(data: bytes) -> bytes:
+    """The beginning of a deflated data set, inflated: enough of it for any header.
+
+    Raises:
+        OddHeaderError: it cannot be inflated.
+    """
+    return _inflate(data[data_set_offset(data) :], _LARGEST_INFLATED_HEADER)
 
 
 def data_set_offset(head: bytes) -> int:

@@ -5,7 +5,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
 from lungnet.dicom.candidate import Candidate
-from lungnet.dicom.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, Elements, OddHeaderError, is_part_10
+from lungnet.dicom.elements import DEFLATED, EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, PREAMBLE, Elements, OddHeaderError, inflated, is_part_10
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -19,7 +19,8 @@ def dataset_of(candidate: Candidate) -> "Dataset":
     Raises:
         OddHeaderError: pydicom cannot read it either.
     """
-    return _parse(candidate, _bytes(candidate))[0]
+    data = _bytes(candidate)
+    return _parse(inflated(data) if _is_deflated(data) else data)[0]
 
 
 def elements_by_pydicom(candidate: Candidate, wanted: frozenset[int]) -> Elements:
@@ -29,10 +30,16 @@ def elements_by_pydicom(candidate: Candidate, wanted: frozenset[int]) -> Element
         OddHeaderError: pydicom cannot read it either.
     """
     data = _bytes(candidate)
-    dataset, end = _parse(candidate, data)
-    meta = getattr(dataset, "file_meta", None)
-    named = str(meta.get("TransferSyntaxUID", "")) if meta is not None else ""
-    values = {tag: raw for tag in wanted if tag in dataset and (raw := _raw(dataset, tag)) is not None}
+    if _is_deflated(data):
+        raise OddHeaderError("the deflated data set has an odd header")
+    dataset, end = _parse(data)
+    try:
+        meta = getattr(dataset, "file_meta", None)
+        named = str(meta.get("TransferSyntaxUID", "")) if meta is not None else ""
+        values = {tag: raw for tag in wanted if tag in dataset and (raw := _raw(dataset, tag)) is not None}
+    except Exception as error:
+        # Values are converted when they are asked for, and raise what they please.
+        raise OddHeaderError(f"the header cannot be read ({type(error).__name__})") from error
     is_implicit, is_little = dataset.original_encoding
     order = ">" if is_little is False else "<"
     guessed = named or (IMPLICIT_LE if is_implicit else EXPLICIT_LE if order == "<" else EXPLICIT_BE)
@@ -40,7 +47,7 @@ def elements_by_pydicom(candidate: Candidate, wanted: frozenset[int]) -> Element
     return Elements(values, order, guessed, not named, offset, length)
 
 
-def _parse(candidate: Candidate, data: bytes) -> "tuple[Dataset, int]":
+def _parse(data: bytes) -> "tuple[Dataset, int]":
     """The data set, and the offset at which the parser stopped: of Pixel Data where there is any."""
     from pydicom import dcmread
 
@@ -48,11 +55,16 @@ def _parse(candidate: Candidate, data: bytes) -> "tuple[Dataset, int]":
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they quote values
-            dataset = dcmread(stream, stop_before_pixels=True, force=not is_part_10(candidate.head))
+            dataset = dcmread(stream, stop_before_pixels=True, force=not is_part_10(data))
             return dataset, stream.tell()
     except Exception as error:
         # pydicom raises whatever its parts raise; nothing of the text may be shown, it may quote the header.
         raise OddHeaderError(f"the header cannot be read ({type(error).__name__})") from error
+
+
+def _is_deflated(data: bytes) -> bool:
+    """Whether the data set is deflated: pydicom would inflate it without bound."""
+    return DEFLATED.encode() in data[: PREAMBLE + 1024]
 
 
 def _raw(dataset: "Dataset", tag: int) -> bytes | None:

@@ -4,6 +4,9 @@ nibabel and SimpleITK read them. What they would believe without question is che
 taken, data files that a header names outside its folder, affines that are sheared.
 """
 
+import json
+import subprocess
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -34,7 +37,9 @@ if TYPE_CHECKING:
     from lungnet.dicom.candidate import Candidate
 
 _ENDINGS = {".nii": "nifti", ".nii.gz": "nifti", ".mha": "metaimage", ".mhd": "metaimage", ".nrrd": "nrrd", ".nhdr": "nrrd"}
-_LARGEST_DEFLATE_RATIO = 1100  # zlib cannot do better than 1,032
+_ITK_READER = Path(__file__).with_name("itk_reader.py")
+_LEAST_TIMEOUT_S, _SLOWEST_BYTES_A_SECOND = 4.0, 20e6  # a header can make the reader count for ever
+_LARGEST_NIFTI_HEADER = 1 << 20
 _POINTERS = (b"elementdatafile", b"data file", b"datafile")
 _KINDS = "iuf"
 
@@ -113,6 +118,8 @@ def read_volume(found: Found) -> Volume:
         raise
     except MemoryError:
         raise SeriesRefused(reasons.TOO_LARGE, "the volume does not fit the memory") from None
+    except subprocess.TimeoutExpired:
+        raise SeriesRefused(reasons.CORRUPT, f"the {found.kind} file cannot be read (its reader did not end)") from None
     except Exception as error:
         # Readers of foreign formats raise anything; SimpleITK's texts quote paths.
         raise SeriesRefused(reasons.CORRUPT, f"the {found.kind} file cannot be read ({type(error).__name__})") from error
@@ -158,6 +165,8 @@ def _read_nifti(path: Path, limits: IntakeConfig) -> RawVolume:
     _check_size(shape, header.get_data_dtype(), path, limits)
     if int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
         raise SeriesRefused(reasons.MISSING_TAG, "the NIfTI header has neither sform nor qform: nothing says where the patient lies")
+    if image.dataobj.offset > _LARGEST_NIFTI_HEADER:
+        raise SeriesRefused(reasons.CORRUPT, f"the values begin only after {image.dataobj.offset:,} bytes")
     affine = _checked(from_ras(np.asarray(image.affine, np.float64)))
     slope, intercept = image.dataobj.slope, image.dataobj.inter
     array = np.asarray(image.dataobj.get_unscaled()).reshape(shape)
@@ -165,26 +174,26 @@ def _read_nifti(path: Path, limits: IntakeConfig) -> RawVolume:
 
 
 def _read_itk(path: Path, limits: IntakeConfig) -> RawVolume:
-    import SimpleITK as sitk  # noqa: N813
-
     _refuse_pointers(path)
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    reader.ReadImageInformation()
-    if reader.GetNumberOfComponents() != 1:
-        raise SeriesRefused(reasons.NOT_CT, f"{reader.GetNumberOfComponents()} values a voxel, CT has one")
-    kind = np.dtype(_ITK_TYPES.get(reader.GetPixelID(), "V1"))
-    _check_size([int(n) for n in reader.GetSize()], kind, path, limits)
-    affine = np.eye(4)
-    direction = np.array(reader.GetDirection()).reshape(3, 3)
-    affine[:3, :3] = (direction * np.array(reader.GetSpacing()))[:, ::-1]
-    affine[:3, 3] = reader.GetOrigin()
-    return RawVolume(sitk.GetArrayFromImage(reader.Execute()), _checked(affine))
+    beside = [f for f in path.parent.glob(f"{path.stem}.*") if f != path and path.suffix in (".mhd", ".nhdr")]
+    packed = sum(f.stat().st_size for f in (path, *beside))
+    most = _most_bytes(packed, limits)
+    with tempfile.TemporaryDirectory(prefix="lungnet-") as folder:
+        out = Path(folder) / "values"
+        command = [sys.executable, "-I", str(_ITK_READER), str(path.absolute()), str(limits.largest_voxels), str(most), str(out)]
+        done = subprocess.run(command, capture_output=True, timeout=_LEAST_TIMEOUT_S + packed / _SLOWEST_BYTES_A_SECOND, check=False)  # noqa: S603 - our own program, no shell
+        if done.returncode:
+            raise SeriesRefused(reasons.CORRUPT, f"the file cannot be read (its reader ended with {done.returncode})")
+        told = json.loads(done.stdout)
+        if "refused" in told:
+            raise SeriesRefused(*told["refused"])
+        array = np.fromfile(out, np.dtype(told["kind"])).reshape(told["shape"])
+    return RawVolume(array, _checked(np.array(told["affine"])))
 
 
-# sitkUInt8 = 1 ... sitkFloat64 = 9, in the order of SimpleITK's PixelIDValues.
-_ITK_TYPES = {1: "u1", 2: "i1", 3: "u2", 4: "i2", 5: "u4", 6: "i4", 7: "u8", 8: "i8", 9: "f4", 10: "f8"}
+def _most_bytes(packed: int, limits: IntakeConfig) -> int:
+    """How many bytes of values a file of `packed` bytes may promise."""
+    return min(max(packed * limits.largest_ratio, limits.always_allowed_bytes), limits.largest_voxels * 4)
 
 
 def _check_size(shape: list[int], kind: np.dtype[Any], path: Path, limits: IntakeConfig) -> None:
@@ -192,14 +201,11 @@ def _check_size(shape: list[int], kind: np.dtype[Any], path: Path, limits: Intak
         raise SeriesRefused(reasons.NOT_CT, f"{len(shape)} dimensions, a CT volume has 3")
     if kind.kind not in _KINDS:
         raise SeriesRefused(reasons.NOT_CT, "the values are no plain numbers")
-    voxels = int(np.prod([max(n, 0) for n in shape], dtype=object))
+    voxels, packed = int(np.prod([max(n, 0) for n in shape], dtype=object)), path.stat().st_size
     if voxels > limits.largest_voxels:
         raise SeriesRefused(reasons.TOO_LARGE, f"{voxels:,} voxels, at most {limits.largest_voxels:,} are read")
-    about = path.stat().st_size + sum(
-        f.stat().st_size for f in path.parent.glob(f"{path.stem}.*") if f != path and path.suffix in (".mhd", ".nhdr")
-    )
-    if voxels * kind.itemsize > about * _LARGEST_DEFLATE_RATIO:
-        raise SeriesRefused(reasons.CORRUPT, f"the header promises {voxels:,} voxels, the file has {about:,} bytes")
+    if voxels * kind.itemsize > _most_bytes(packed, limits):
+        raise SeriesRefused(reasons.TOO_LARGE, f"the header promises {voxels:,} voxels of {kind.itemsize} bytes, the file has {packed:,}")
 
 
 def _checked(affine: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """Archives and other formats: the same series through any door is the same volume, and no door lets a bomb in."""
 
 import gzip
+import io
 import tarfile
 import time
 import zipfile
@@ -250,6 +251,43 @@ def test_a_header_that_asks_for_too_much_or_for_another_file_is_refused(tmp_path
     (tmp_path / "a.mha").write_text("ObjectType = Image\n" + header)
     with pytest.raises(SeriesRefused):
         read_one(tmp_path / "a.mha")
+
+
+@pytest.mark.parametrize("header", ["NDims = 40\nDimSize = 99999999999999999999 4 4\n", "NDims = 3\nDimSize = 4 4\n"])
+def test_a_header_that_crashes_its_reader_is_refused(tmp_path: Path, header: str) -> None:
+    text = f"ObjectType = Image\n{header}ElementSpacing = 1 inf 1\nElementType = MET_SHORT\nElementDataFile = LOCAL\n"
+    (tmp_path / "a.mha").write_bytes(text.encode() + bytes(128))
+    with pytest.raises(SeriesRefused, match=r"corrupt: .*cannot be read"):
+        read_one(tmp_path / "a.mha")
+
+
+def test_a_small_nifti_that_promises_a_large_volume_is_refused(tmp_path: Path) -> None:
+    header = nibabel.Nifti1Header()
+    header.set_data_dtype(np.float64)
+    header.set_data_shape((800, 800, 900))
+    header.set_sform(np.eye(4), 1)
+    (tmp_path / "a.nii.gz").write_bytes(gzip.compress(header.binaryblock + bytes(1 << 20)))
+    with pytest.raises(SeriesRefused, match="too-large"):
+        read_one(tmp_path / "a.nii.gz")
+
+
+def test_a_tar_header_as_long_as_a_bomb_is_refused(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tgz", "w:gz", compresslevel=1) as archive:
+        name = tarfile.TarInfo("././@LongLink")
+        name.type, name.size = tarfile.GNUTYPE_LONGNAME, 50 << 20
+        archive.addfile(name, io.BytesIO(bytes(50 << 20)))
+    (found,) = find_series([tmp_path])
+    assert found.refusal == ("too-large", "a header in the archive takes more than 16,384 bytes")
+
+
+def test_a_million_empty_members_are_a_bomb(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tgz", "w:gz", compresslevel=1) as archive:
+        for k in range(200):
+            archive.addfile(tarfile.TarInfo(str(k)))
+    assert not find_series([tmp_path])
+    (found,) = find_series([tmp_path], IntakeConfig(always_allowed_bytes=0))
+    assert found.refusal is not None
+    assert found.refusal[0] == "too-large"
 
 
 def test_a_sheared_affine_is_refused(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Enhanced CT: the frames of one file are the slices of one series, wherever their place is told."""
 
+import resource
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +9,10 @@ import pytest
 from dicom_making import AXIAL, LOSSLESS, chest, datasets, write
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import EnhancedCTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian, EnhancedCTImageStorage, ExplicitVRLittleEndian
 
 from lungnet.dicom import find_series, read_series
+from lungnet.dicom.elements import data_set_offset
 
 HU = chest(slices=6, size=32)
 
@@ -61,6 +64,19 @@ def test_a_group_of_a_frame_stands_over_the_shared_one(tmp_path: Path) -> None:
         frame.PixelValueTransformationSequence = group(RescaleSlope=1, RescaleIntercept=-1024 + k, RescaleType="HU")
     (found,) = find_series([write(tmp_path, [one])])
     np.testing.assert_array_equal(read_series(found).hu, HU + np.arange(6, dtype=np.int16)[:, None, None])
+
+
+def test_a_deflated_file_is_inflated_no_further_than_a_header_goes(tmp_path: Path) -> None:
+    path = write(tmp_path, [enhanced(list(range(6)), syntax=DeflatedExplicitVRLittleEndian)]) / "000.dcm"
+    whole = path.read_bytes()
+    start = data_set_offset(whole)
+    data_set = zlib.decompress(whole[start:], -15)
+    bomb = zlib.compressobj(1, zlib.DEFLATED, -15)
+    path.write_bytes(whole[:start] + bomb.compress(data_set) + bomb.compress(bytes(200 << 20)) + bomb.flush())
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    (found,) = find_series([path])
+    np.testing.assert_array_equal(read_series(found).hu, HU)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 150 << 10
 
 
 def test_a_frame_that_is_missing_is_noticed(tmp_path: Path) -> None:
