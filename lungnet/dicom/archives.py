@@ -19,6 +19,7 @@ from typing import IO, cast
 from lungnet.config.intake import IntakeConfig
 from lungnet.dicom import reasons
 from lungnet.dicom.candidate import HEAD_BYTES, Candidate, UnreadableError
+from lungnet.dicom.elements import is_part_10
 from lungnet.dicom.slices import Location
 
 _ZIP_BEGINNINGS = (b"PK\3\4", b"PK\5\6")  # of a file, of an empty archive
@@ -44,6 +45,8 @@ _ENCRYPTED = 1  # bit 0 of a file's flags
 
 def is_archive(head: bytes, name: str) -> bool:
     """Whether a file is a zip or tar, by content; tars packed by bzip2 and xz by name."""
+    if is_part_10(head):  # whose preamble may be anything
+        return False
     if head[:4] in _ZIP_BEGINNINGS:
         return True
     return _is_tar(head) or name.endswith(_TAR_ENDINGS) or (head[:2] == _GZIP and _is_tar(_inflated(head)))
@@ -85,9 +88,10 @@ def read_members(locations: list[Location], limits: IntakeConfig) -> Iterator[tu
     """
     wanted = {location.members: location for location in locations}
     path = locations[0].path
+    places = frozenset(place[:depth] for place in wanted for depth in range(1, len(place) + 1))
     archive = Candidate(Location.of(path), path.name.lower(), b"", path.stat().st_size)
     with path.open("rb") as source:
-        for candidate in _members(source, archive, _Budget(archive.size, limits), 1, frozenset(wanted)):
+        for candidate in _members(source, archive, _Budget(archive.size, limits), 1, places):
             if candidate.location.members in wanted:
                 yield wanted.pop(candidate.location.members), candidate.first(candidate.size)
             if not wanted:
@@ -132,12 +136,12 @@ class _Member:
 def _members(
     source: IO[bytes], archive: Candidate, budget: _Budget, depth: int, wanted: frozenset[tuple[int, ...]] | None = None
 ) -> Iterator[Candidate]:
-    """Members as candidates; where `wanted` is given, only those (and the archives that hold them)."""
+    """Members as candidates; where `wanted` is given, only those places (of archives that hold wanted members too)."""
     # By its beginning: `zipfile.is_zipfile` looks at the end, where a tar may hold a zip.
     opened = _zip_files(source) if source.read(4) in _ZIP_BEGINNINGS else _tar_files(source, budget)
     for index, name, file, size in opened:
         place = (*archive.location.members, index)
-        if wanted is not None and not any(w[: len(place)] == place for w in wanted):
+        if wanted is not None and place not in wanted:
             continue
         budget.spend(size)
         member = _Member(file)
@@ -172,6 +176,8 @@ def _zip_files(source: IO[bytes]) -> Iterator[tuple[int, str, IO[bytes], int]]:
         for index, info in enumerate(archive.infolist()):
             if info.flag_bits & _ENCRYPTED:
                 raise UnreadableError(reasons.UNDECODABLE, "the archive is encrypted; unpack it with its password first")
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise UnreadableError(reasons.UNDECODABLE, "the archive is packed by another method than deflate")
             if not info.is_dir():
                 with archive.open(info) as file:
                     yield index, info.filename.lower(), file, info.file_size
@@ -186,6 +192,7 @@ def _tar_files(source: IO[bytes], budget: _Budget) -> Iterator[tuple[int, str, I
             with metered.for_a_header():
                 info = archive.next()
             if info is None:
+                _check_end(metered, archive.offset)
                 return
             file = archive.extractfile(info) if info.isreg() else None
             if file is None:
@@ -193,6 +200,18 @@ def _tar_files(source: IO[bytes], budget: _Budget) -> Iterator[tuple[int, str, I
                 continue
             with file:
                 yield index, info.name.lower(), file, info.size
+
+
+def _check_end(file: "_Metered", offset: int) -> None:
+    """A tar ends in blocks of zeros; `tarfile` takes a damaged header for the end, and what follows would be lost in silence."""
+    file.seek(offset)
+    block = file.read(tarfile.BLOCKSIZE)
+    if len(block) != tarfile.BLOCKSIZE:
+        raise tarfile.ReadError("ends in the middle")
+    while block:
+        if block.strip(b"\0"):
+            raise tarfile.ReadError("goes on after its end")
+        block = file.read(1 << 16)
 
 
 def _unpacked(source: IO[bytes]) -> IO[bytes]:

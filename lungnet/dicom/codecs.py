@@ -12,27 +12,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungnet.dicom.elements import DEFLATED, EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE
-from lungnet.dicom.jpeg12 import decode_extended_jpeg
+from lungnet.dicom.jpeg import decode_jpeg
 from lungnet.dicom.slices import Encoding
-from lungnet.silence import silence
+from lungnet.silence import hearing
 
 # Their logs repeat, with a traceback, what is raised anyway, and may quote values that identify a patient.
 for _name in ("pydicom", "openjpeg", "pylibjpeg"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
-_GDCM, _CHARLS, _OPENJPEG, _PYDICOM, _ITK = "gdcm", "pyjpegls", "pylibjpeg", "pydicom", "itk"
+_CHARLS, _OPENJPEG, _PYDICOM, _ITK = "pyjpegls", "pylibjpeg", "pydicom", "itk"
 
 _JPEG = "1.2.840.10008.1.2.4."
 _J2K_DECODED = frozenset(_JPEG + last for last in ("90", "91", "201", "202", "203"))  # JPEG 2000 and High-Throughput JPEG 2000
 
 DECODERS: dict[str, str] = {
     "1.2.840.10008.1.2.5": _PYDICOM,  # RLE
-    _JPEG + "50": _GDCM,  # JPEG baseline, 8 bit
+    _JPEG + "50": _ITK,  # JPEG baseline, 8 bit; gdcm's own wheel ends the process where a table is damaged
     _JPEG + "51": _ITK,  # JPEG extended, 12 bit
     _JPEG + "53": _ITK,  # JPEG spectral selection, 12 bit, retired
     _JPEG + "55": _ITK,  # JPEG full progression, 12 bit, retired
-    _JPEG + "57": _GDCM,  # JPEG lossless
-    _JPEG + "70": _GDCM,  # JPEG lossless, first-order prediction
+    _JPEG + "57": _ITK,  # JPEG lossless
+    _JPEG + "70": _ITK,  # JPEG lossless, first-order prediction
     _JPEG + "80": _CHARLS,  # JPEG-LS lossless
     _JPEG + "81": _CHARLS,  # JPEG-LS near-lossless
     **dict.fromkeys(sorted(_J2K_DECODED), _OPENJPEG),
@@ -46,7 +46,14 @@ LOSSY, SIGN = "lossy", "sign"
 """Codes of warnings that a codestream gives rise to."""
 
 _ALWAYS_LOSSY = frozenset(_JPEG + last for last in ("50", "51", "53", "55", "81"))  # of the others JPEG 2000 tells in its codestream
+_RLE_HEADER = 64
 _RLE_LARGEST_RATIO = 64  # a run of 128 equal bytes takes two (PS3.5 annex G)
+
+
+SMALLEST_PRECISION, LARGEST_PRECISION = 2, 32
+"""Bits of a value that a codestream may claim; decoders of JPEG fail badly beyond."""
+
+_JP2 = b"\0\0\0\x0cjP  \r\n\x87\n"
 
 
 class UndecodableError(Exception):
@@ -73,12 +80,14 @@ def decode(frame: bytes, how: Encoding) -> tuple[NDArray[np.generic], frozenset[
             is_signed = True
             shown.add(SIGN)
     try:
-        with silence():
-            array = decode_extended_jpeg(frame, how) if plugin == _ITK else _run(frame, how, plugin, is_signed)
-        return array, frozenset(shown)
+        with hearing() as said:
+            array = decode_jpeg(frame, how) if plugin == _ITK else _run(frame, how, plugin, is_signed)
     except Exception as error:
         # Decoders raise what they please, from struct.error to RuntimeError, and their texts quote no pixels.
         raise UndecodableError(f"the {plugin} decoder refuses the frame ({type(error).__name__})") from error
+    if b"Corrupt JPEG data" in said:  # libjpeg only mutters, and fills the picture up
+        raise UndecodableError("the JPEG decoder finds the frame's data corrupt")
+    return array, frozenset(shown)
 
 
 def _run(frame: bytes, how: Encoding, plugin: str, is_signed: bool) -> NDArray[np.generic]:
@@ -115,26 +124,30 @@ def _check_codestream(frame: bytes, how: Encoding, plugin: str) -> None:
     if plugin == _PYDICOM:
         if how.frame_bytes > _RLE_LARGEST_RATIO * max(len(frame), 1):
             raise UndecodableError("the run-length data is too short for the picture")
+        if len(frame) > 2 * how.frame_bytes + _RLE_HEADER:
+            raise UndecodableError("the run-length data is too long for the picture")
         return
     size = codestream_size(frame)
     if size is None:
         raise UndecodableError("the frame does not begin like its transfer syntax")
     if size[:2] != (how.rows, how.columns):
         raise UndecodableError(f"the codestream holds {size[0]} x {size[1]} pixels, the header says {how.rows} x {how.columns}")
+    if not SMALLEST_PRECISION <= size[3] <= LARGEST_PRECISION:
+        raise UndecodableError(f"the codestream claims {size[3]} bits a value")
     if size[2] != 1:
         raise UndecodableError(f"the codestream holds {size[2]} components, CT has one")
     if not _ends(frame):
         raise UndecodableError("the codestream has no end: it is truncated")
 
 
-def codestream_size(frame: bytes) -> tuple[int, int, int] | None:
-    """(rows, columns, components) that a JPEG, JPEG-LS or JPEG 2000 codestream states; None where there is none."""
+def codestream_size(frame: bytes) -> tuple[int, int, int, int] | None:
+    """(rows, columns, components, bits) that a JPEG, JPEG-LS or JPEG 2000 codestream states; None where there is none."""
     at = _codestream_start(frame)
     if at >= 0:
-        if len(frame) < at + 42:
+        if len(frame) < at + 43:
             return None
         x1, y1, x0, y0 = (int.from_bytes(frame[at + 8 + 4 * i : at + 12 + 4 * i], "big") for i in range(4))
-        return y1 - y0, x1 - x0, int.from_bytes(frame[at + 40 : at + 42], "big")
+        return y1 - y0, x1 - x0, int.from_bytes(frame[at + 40 : at + 42], "big"), (frame[at + 42] & 0x7F) + 1
     if frame[:2] != b"\xff\xd8":
         return None
     at = 2
@@ -145,7 +158,8 @@ def codestream_size(frame: bytes) -> tuple[int, int, int] | None:
         if marker == 0xFF:
             at += 1
         elif (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)) or marker == 0xF7:  # start of frame; F7 is JPEG-LS
-            return int.from_bytes(frame[at + 5 : at + 7], "big"), int.from_bytes(frame[at + 7 : at + 9], "big"), frame[at + 9]
+            rows, columns = int.from_bytes(frame[at + 5 : at + 7], "big"), int.from_bytes(frame[at + 7 : at + 9], "big")
+            return rows, columns, frame[at + 9], frame[at + 4]
         else:
             at += 2 + int.from_bytes(frame[at + 2 : at + 4], "big")
     return None
@@ -158,8 +172,15 @@ def is_irreversible(frame: bytes) -> bool:
 
 
 def _codestream_start(frame: bytes) -> int:
-    """Offset of a JPEG 2000 codestream (its SOC and SIZ markers), also within JP2 boxes; -1 where there is none."""
-    return frame.find(b"\xff\x4f\xff\x51", 0, 4096)
+    """Offset of a JPEG 2000 codestream (its SOC and SIZ markers), also within JP2 boxes (ISO 15444-1 I.4); -1 where there is none."""
+    at = 0
+    while frame[:12] == _JP2 and frame[at + 4 : at + 8] != b"jp2c":
+        length = int.from_bytes(frame[at : at + 4], "big")
+        if length < 8 or at + length > len(frame):
+            return -1
+        at += length
+    at += 8 * (frame[:12] == _JP2)
+    return at if frame[at : at + 4] == b"\xff\x4f\xff\x51" else -1
 
 
 def _jpeg_2000_sign(frame: bytes) -> bool:

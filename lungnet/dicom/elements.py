@@ -127,7 +127,8 @@ def _read(head: bytes, wanted: frozenset[int]) -> Elements:
     values: dict[int, bytes] = {}
     if head[start : start + 2] == b"\x02\x00":
         start = _walk_explicit(head, start, "<", frozenset([TRANSFER_SYNTAX]), values, stop_at=0x00030000)[0]
-    named = values.pop(TRANSFER_SYNTAX, b"").rstrip(b"\0 ").decode("ascii", "replace")
+    named = values.pop(TRANSFER_SYNTAX, b"").rstrip(b"\0 ").decode("ascii", "backslashreplace")
+    named = named if named.isprintable() else repr(named)
     data = head
     if named == DEFLATED:
         data, start = _inflate(head[start:], min(len(head) * 64 + (1 << 16), _LARGEST_INFLATED_HEADER)), 0

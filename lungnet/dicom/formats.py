@@ -5,6 +5,7 @@ taken, data files that a header names outside its folder, affines that are shear
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,7 @@ from lungnet.dicom.slices import Location
 from lungnet.dicom.values import to_hu
 from lungnet.errors import SeriesRefused
 from lungnet.silence import silence
-from lungnet.volume import Volume, Warned, spacing_of
+from lungnet.volume import AIR_HU, Volume, Warned, spacing_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,8 +40,9 @@ if TYPE_CHECKING:
 _ENDINGS = {".nii": "nifti", ".nii.gz": "nifti", ".mha": "metaimage", ".mhd": "metaimage", ".nrrd": "nrrd", ".nhdr": "nrrd"}
 _ITK_READER = Path(__file__).with_name("itk_reader.py")
 _LEAST_TIMEOUT_S, _SLOWEST_BYTES_A_SECOND = 4.0, 20e6  # a header can make the reader count for ever
-_LARGEST_NIFTI_HEADER = 1 << 20
-_POINTERS = (b"elementdatafile", b"data file", b"datafile")
+_SMALLEST_NIFTI_HEADER, _LARGEST_NIFTI_HEADER = 348, 1 << 20
+_MILLIMETRES = {"meter": 1000.0, "mm": 1.0, "micron": 0.001}
+_HEADER_BYTES = 64 << 10
 _KINDS = "iuf"
 
 
@@ -134,9 +136,11 @@ def _volume(raw: RawVolume, found: Found) -> Volume:
     hu = np.empty(final_shape, np.int16)
     stack = as_stack(hu, axes, flips)
     seen = [
-        to_hu(np.nan_to_num(plane, nan=-32768.0) if plane.dtype.kind == "f" else plane, raw.slope, raw.intercept, out)
+        to_hu(np.nan_to_num(plane) if plane.dtype.kind == "f" else plane, raw.slope, raw.intercept, out)
         for plane, out in zip(raw.array, stack, strict=True)
     ]
+    if raw.array.dtype.kind == "f":
+        stack[np.isnan(raw.array)] = AIR_HU
     if any(rounded for rounded, _ in seen):
         warnings.append(Warned("rounded", "values were not whole HU and were rounded to the nearest"))
     if any(clipped for _, clipped in seen):
@@ -165,18 +169,17 @@ def _read_nifti(path: Path, limits: IntakeConfig) -> RawVolume:
     _check_size(shape, header.get_data_dtype(), path, limits)
     if int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
         raise SeriesRefused(reasons.MISSING_TAG, "the NIfTI header has neither sform nor qform: nothing says where the patient lies")
-    if image.dataobj.offset > _LARGEST_NIFTI_HEADER:
-        raise SeriesRefused(reasons.CORRUPT, f"the values begin only after {image.dataobj.offset:,} bytes")
-    affine = _checked(from_ras(np.asarray(image.affine, np.float64)))
+    if not _SMALLEST_NIFTI_HEADER <= image.dataobj.offset <= _LARGEST_NIFTI_HEADER:
+        raise SeriesRefused(reasons.CORRUPT, f"the values begin after {image.dataobj.offset:,} bytes")
+    to_mm = np.diag([*[_MILLIMETRES.get(header.get_xyzt_units()[0], 1.0)] * 3, 1.0])
+    affine = _checked(to_mm @ from_ras(np.asarray(image.affine, np.float64)))
     slope, intercept = image.dataobj.slope, image.dataobj.inter
     array = np.asarray(image.dataobj.get_unscaled()).reshape(shape)
     return RawVolume(array.transpose(2, 1, 0), affine, float(slope), float(intercept))
 
 
 def _read_itk(path: Path, limits: IntakeConfig) -> RawVolume:
-    _refuse_pointers(path)
-    beside = [f for f in path.parent.glob(f"{path.stem}.*") if f != path and path.suffix in (".mhd", ".nhdr")]
-    packed = sum(f.stat().st_size for f in (path, *beside))
+    packed = sum(f.stat().st_size for f in (path, _data_file(path)) if f is not None)
     most = _most_bytes(packed, limits)
     with tempfile.TemporaryDirectory(prefix="lungnet-") as folder:
         out = Path(folder) / "values"
@@ -221,25 +224,32 @@ def _checked(affine: NDArray[np.float64]) -> NDArray[np.float64]:
     return affine
 
 
-def _refuse_pointers(path: Path) -> None:
-    """A header may name its data file: only one beside it is read, never one elsewhere or a list."""
+def _data_file(path: Path) -> Path | None:
+    """The data file that a header names, or None where the values follow it: only a file beside it is read, never one elsewhere or a list.
+
+    Raises:
+        SeriesRefused: it names another, or says nothing within its first bytes.
+    """
     with path.open("rb") as file:
-        head = file.read(64 << 10)
-    for line in head.split(b"\n"):
-        name, separator, value = line.replace(b"=", b":", 1).partition(b":")
-        if separator and name.strip().lower() in _POINTERS:
-            target = value.strip().decode("latin-1")
-            if target.upper() == "LOCAL":
-                return
-            if (
-                "/" in target
-                or "\\" in target
-                or "%" in target
-                or target.upper().startswith("LIST")
-                or not (path.parent / target).is_file()
-            ):
-                raise SeriesRefused(reasons.CORRUPT, "the header names a data file that is not one file beside it")
-            return
+        head = file.read(_HEADER_BYTES)
+    is_nrrd = path.suffix.lower() in (".nrrd", ".nhdr")
+    head, *values = head.replace(b"\r\n", b"\n").split(b"\n\n", 1) if is_nrrd else (head,)
+    separator, keys = (b":", (b"datafile", b"data file")) if is_nrrd else (b"=", (b"elementdatafile",))
+    named = [
+        value for name, found, value in (line.partition(separator) for line in head.splitlines()) if found and name.strip().lower() in keys
+    ]
+    if not named:
+        if is_nrrd and values and path.suffix.lower() == ".nrrd":
+            return None
+        raise SeriesRefused(reasons.CORRUPT, "the header does not say where the values are")
+    targets = {value.strip().decode("latin-1") for value in named}
+    if targets <= {"LOCAL", "local", "Local"}:
+        return None
+    target = targets.pop()
+    is_odd = targets or any(part in target for part in "/\\%") or target.upper().startswith("LIST")
+    if is_odd or not (path.parent / target).is_file():
+        raise SeriesRefused(reasons.CORRUPT, "the header names a data file that is not one file beside it")
+    return path.parent / target
 
 
 @contextmanager
@@ -261,4 +271,5 @@ def _on_disk(location: Location, found: Found) -> "Iterator[Path]":
 
 def _stem(name: str) -> str:
     ending = max((e for e in _ENDINGS if name.lower().endswith(e)), key=len, default="")
-    return name[: len(name) - len(ending)][:64]
+    stem = os.fsencode(name[: len(name) - len(ending)]).decode("utf-8", "replace")
+    return "".join(c if c.isprintable() else "?" for c in stem)[:64]

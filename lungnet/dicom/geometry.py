@@ -29,6 +29,12 @@ SAME_PLACE_MM = 0.01
 EVEN_TOLERANCE = 0.1
 """Slices may lie so far from the even grid, as part of the spacing, and still be taken as even."""
 
+LARGEST_CANVAS = 4
+"""Slices moved back may take so many times the pixels of one; 35 degrees over half a metre take twice as many."""
+
+WIDEST_STEP_MM = 50.0
+"""Slices farther apart are no scan of a chest."""
+
 ROUNDED_MM = 0.1
 """Some archives round positions to so much: slices may always lie so far from the even grid."""
 
@@ -207,6 +213,8 @@ def _spacing(
         warnings.append(Warned("spacing-from-thickness", f"one slice only; {thickness:g} mm is its thickness, no distance"))
         return thickness, None
     gaps = np.diff(stops)
+    if float(np.median(gaps)) > WIDEST_STEP_MM:
+        raise SeriesRefused(reasons.IRREGULAR_SPACING, f"slices lie {np.median(gaps):g} mm apart, at most {WIDEST_STEP_MM:g} make a volume")
     even = float(stops[-1] - stops[0]) / len(gaps)
     off = float(np.abs(stops - stops[0] - even * np.arange(len(stops))).max())
     usual = float(np.sort(gaps)[(len(gaps) - 1) // 2])
@@ -273,6 +281,8 @@ def _shear(
         )
     low, high = np.floor(pixels.min(axis=0)), np.ceil(pixels.max(axis=0))
     canvas = (size[0] + int(high[0] - low[0]), size[1] + int(high[1] - low[1]))
+    if math.prod(canvas) > LARGEST_CANVAS * math.prod(size):
+        raise SeriesRefused(reasons.TOO_LARGE, f"slices drift so far that they would take a canvas of {canvas[0]} x {canvas[1]} pixels")
     text = f"slices stepped {degrees:.1f} degrees off their normal; each was moved within its plane"
     warnings.append(Warned("unsheared", text))
     return tuple((float(v), float(u)) for v, u in pixels - low), canvas, (int(low[0]), int(low[1]))

@@ -60,6 +60,10 @@ SMALLEST_PIXEL_MM, LARGEST_FIELD_MM = 0.01, 2000.0
 """Bounds of what a Pixel Spacing (0028,0030) can be; scanners make 0.1 to 2 mm, and at most a field of 1 m."""
 
 
+LARGEST_POSITION_MM = 1e5
+"""No table moves so far."""
+
+
 class Headers:
     """Makes `Slice`s; equal values of different slices are stored once, as an archive has tens of millions of slices."""
 
@@ -95,11 +99,15 @@ class Headers:
             placed = self._placed(common, values)
         except BadValueError as bad:
             return _with_problem(common, reasons.CORRUPT, str(bad))
+        return self.judged(self.noted(placed, elements), file_bytes)
+
+    def noted(self, one: Slice, elements: Elements) -> Slice:
+        """The slice, with what its header alone makes odd."""
         notes = ["transfer-syntax"] if elements.is_guessed else []
         # One byte more is the padding to an even length (PS3.5 section 8.1.1).
-        if UNDEFINED != placed.pixel_length > encoding.frame_bytes * encoding.frames + 1:
+        if UNDEFINED != one.pixel_length > one.encoding.frame_bytes * one.encoding.frames + 1:
             notes.append("trailing-data")
-        return self.judged(changed(placed, notes=tuple(notes)) if notes else placed, file_bytes)
+        return changed(one, notes=tuple(notes)) if notes else one
 
     def identity(self, values: Values) -> Identity:
         """Who and what, stored once."""
@@ -209,6 +217,8 @@ def _unreadable(one: Slice, file_bytes: int, limits: IntakeConfig) -> tuple[str,
     if min(one.pixel_spacing) < SMALLEST_PIXEL_MM or field_mm > LARGEST_FIELD_MM:
         text = f"Pixel Spacing (0028,0030) of {one.pixel_spacing[0]:g} x {one.pixel_spacing[1]:g} mm"
         return reasons.CORRUPT, f"{text}: no CT slice has so fine a grid or so wide a field of view"
+    if one.position and max(map(abs, one.position)) > LARGEST_POSITION_MM:
+        return reasons.CORRUPT, f"Image Position (0020,0032) lies {max(map(abs, one.position)):g} mm away"
     if how.bits_allocated not in (8, 16, 32) or not 1 <= how.bits_stored <= how.high_bit + 1 <= how.bits_allocated:
         return reasons.CORRUPT, f"{how.bits_stored} bits stored up to bit {how.high_bit} of {how.bits_allocated}"
     return _truncated(one, file_bytes, limits)
@@ -222,7 +232,8 @@ def _truncated(one: Slice, file_bytes: int, limits: IntakeConfig) -> tuple[str, 
     if needed > max(limits.always_allowed_bytes, limits.largest_ratio * file_bytes):
         return reasons.TOO_LARGE, f"{needed:,} bytes of pixels are promised by a file of {file_bytes:,}"
     if one.pixel_length == UNDEFINED:
-        return None
+        # Only encapsulated pixels may have no length (PS3.5 annex A.4).
+        return None if SUPPORTED[how.transfer_syntax] else (reasons.CORRUPT, "pixels that are not compressed have an undefined length")
     if SUPPORTED[how.transfer_syntax]:
         return reasons.UNDECODABLE, f"transfer syntax {how.transfer_syntax} is compressed, the pixel data is not"
     is_deflated = how.transfer_syntax == DEFLATED

@@ -33,8 +33,9 @@ def read(path: str, largest_voxels: int, largest_bytes: int, out: Path) -> dict[
     affine = np.eye(4)
     affine[:3, :3] = (np.array(reader.GetDirection()).reshape(3, 3) * np.array(reader.GetSpacing()))[:, ::-1]
     affine[:3, 3] = reader.GetOrigin()
-    array = sitk.GetArrayViewFromImage(reader.Execute())
-    array.tofile(out)
+    image = reader.Execute()
+    array = sitk.GetArrayViewFromImage(image)
+    out.write_bytes(array.tobytes())
     return {"kind": array.dtype.str, "shape": shape, "affine": affine.tolist()}
 
 

@@ -9,7 +9,7 @@ from lungnet.dicom.candidate import Candidate
 from lungnet.dicom.elements import Elements
 from lungnet.dicom.fallback import dataset_of
 from lungnet.dicom.headers import Headers, T
-from lungnet.dicom.slices import Slice, Values, changed
+from lungnet.dicom.slices import Slice, Values, changed, clean
 
 
 def frames_of(candidate: Candidate, elements: Elements, headers: Headers) -> list[Slice]:
@@ -40,7 +40,7 @@ def frames_of(candidate: Candidate, elements: Elements, headers: Headers) -> lis
     except Exception as error:
         # Lazy conversion of values may raise anything; the text may quote them.
         return [changed(whole, problem=(reasons.CORRUPT, f"the functional groups cannot be read ({type(error).__name__})"))]
-    return [headers.judged(one, candidate.size) for one in made]
+    return [headers.judged(headers.noted(one, elements), candidate.size) for one in made]
 
 
 def _frame(whole: Slice, index: int, frame: Any, shared: Any, headers: Headers) -> Slice:
@@ -67,7 +67,7 @@ def _frame(whole: Slice, index: int, frame: Any, shared: Any, headers: Headers) 
         spacing_mm=_float(group("PixelMeasuresSequence", "SpacingBetweenSlices")),
         slope=_float(group("PixelValueTransformationSequence", "RescaleSlope")),
         intercept=_float(group("PixelValueTransformationSequence", "RescaleIntercept")),
-        rescale_type=str(group("PixelValueTransformationSequence", "RescaleType") or "").upper()[:16],
+        rescale_type=clean(str(group("PixelValueTransformationSequence", "RescaleType") or "").encode()).upper()[:16],
     )
 
 

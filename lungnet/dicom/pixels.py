@@ -1,5 +1,6 @@
 """From a slice's place in a file to its stored values."""
 
+import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -123,9 +124,14 @@ def _frames(data: bytes, how: Encoding) -> list[bytes]:
 
     _check_fragments(data)
     try:
-        return list(generate_frames(data, number_of_frames=max(how.frames, 1)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            frames = list(generate_frames(data, number_of_frames=max(how.frames, 1)))
     except Exception as error:
         raise UndecodableError(f"the fragments of the pixel data are broken ({type(error).__name__})") from error
+    if len(frames) != max(how.frames, 1):
+        raise UndecodableError(f"the pixel data holds {len(frames)} frames, the header says {how.frames}")
+    return frames
 
 
 def _check_fragments(data: bytes) -> None:

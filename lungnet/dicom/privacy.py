@@ -16,7 +16,7 @@ _SHORTEST_SALT = 8
 
 def series_key(patient_id: str, series_uid: str) -> str:
     """The name of a series in stores and folders: 16 hexadecimal digits that tell neither id."""
-    return hashlib.sha256(f"{patient_id}\x1f{series_uid}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{patient_id}\x1f{series_uid}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -67,4 +67,4 @@ class Pseudonyms:
         return f"2.25.{int(self._digest('uid', uid)[:32], 16)}" if uid else ""
 
     def _digest(self, kind: str, text: str) -> str:
-        return hmac.new(self.salt, f"{kind}\x1f{text}".encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self.salt, f"{kind}\x1f{text}".encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()

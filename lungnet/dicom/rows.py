@@ -117,10 +117,15 @@ def _length_mm(row: SeriesRow) -> float:
     return row.shape[0] * row.spacing_mm[0] if row.shape and row.spacing_mm else 0.0
 
 
+def printable(text: str) -> str:
+    """Text that forges no line of a table and no command of a terminal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+
+
 def _plain_row(found: Found) -> SeriesRow:
     one = found.slices[0] if found.slices else None
     return SeriesRow(
-        os.fsencode(found.path).decode("utf-8", "replace"),  # names that are no UTF-8 must not break the output
+        printable(os.fsencode(found.path).decode("utf-8", "replace")),  # names that are no UTF-8 must not break the output
         found.patient_id,
         found.study_uid,
         found.series_uid,

@@ -1,5 +1,6 @@
 """One slice as its header describes it: where its bytes lie, how they are stored, where the slice lies in the patient."""
 
+import itertools
 import math
 import struct
 from collections.abc import Mapping
@@ -198,10 +199,15 @@ class Values:
 
 
 def clean(raw: bytes) -> str:
-    """Printable text of at most 64 characters, the bound of the value representations used here (PS3.5 section 6.2)."""
+    """Printable text of at most 64 characters, the bound of the value representations used here (PS3.5 section 6.2).
+
+    It ends at the first control character: beyond it a wrong length has run into the next element, maybe a person's name.
+    """
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         text = raw.decode("latin-1")
     text = text.strip(" \0\t\r\n")
-    return (text if text.isprintable() else "".join(c for c in text if c.isprintable()))[:64]
+    if not text.isprintable():
+        text = "".join(itertools.takewhile(str.isprintable, text)).strip()
+    return text[:64]

@@ -37,28 +37,35 @@ def _beside_index(path: Path) -> Path:
 
 def _walk(top: Path, seen: set[tuple[int, int]]) -> Iterator[Candidate]:
     """Regular files below a folder; links are followed, each folder is entered once however many links lead there."""
-    try:
-        if _identity(top) in seen:
-            return
-        seen.add(_identity(top))
-        with os.scandir(top) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        yield _unreadable(Location.of(top), error)
-        return
-    folders = []
-    for entry in found:
+    waiting = [top]
+    while waiting:
+        folder = waiting.pop()
         try:
-            if entry.is_dir():
-                folders.append(entry.path)
-            elif entry.is_file():
-                yield from _look(Location(top, entry.name))
-            elif entry.is_symlink() and not Path(entry.path).exists():
-                yield from _rest(Location(top, entry.name), b"", 0)
+            if _identity(folder) in seen:
+                continue
+            seen.add(_identity(folder))
+            with os.scandir(folder) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
-            yield _unreadable(Location(top, entry.name), error)
-    for folder in folders:
-        yield from _walk(Path(folder), seen)
+            yield _unreadable(Location.of(folder), error)
+            continue
+        inner = []
+        for entry in found:
+            try:
+                if entry.is_dir():
+                    inner.append(Path(entry.path))
+                else:
+                    yield from _entry(folder, entry)
+            except OSError as error:
+                yield _unreadable(Location(folder, entry.name), error)
+        waiting += reversed(inner)
+
+
+def _entry(folder: Path, entry: "os.DirEntry[str]") -> Iterator[Candidate]:
+    if entry.is_file():
+        yield from _look(Location(folder, entry.name))
+    elif entry.is_symlink() and not Path(entry.path).exists():
+        yield from _rest(Location(folder, entry.name), b"", 0)
 
 
 def _given(path: Path, seen: set[tuple[int, int]]) -> Iterator[Candidate]:

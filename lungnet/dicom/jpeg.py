@@ -1,4 +1,4 @@
-"""JPEG of 12 bits (extended, and its retired kinds): gdcm's Python wheel and pillow refuse it, SimpleITK's library decodes it."""
+"""JPEG of 8, 12 and 16 bits by SimpleITK's library: others refuse 12 bits, or end the process where a table is damaged."""
 
 import io
 import tempfile
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lungnet.dicom.slices import Encoding
 
 
-def decode_extended_jpeg(frame: bytes, how: Encoding) -> NDArray[Any]:
+def decode_jpeg(frame: bytes, how: Encoding) -> NDArray[Any]:
     """Decode one frame through a small DICOM file of its own, without rescale.
 
     Raises:
