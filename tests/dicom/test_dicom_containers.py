@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import shutil
 import tarfile
 import time
 import zipfile
@@ -125,6 +126,26 @@ def test_a_packed_tar_is_known_by_its_content(tmp_path: Path, series: Path) -> N
     with tarfile.open(tmp_path / "export", "w:gz") as archive:
         archive.add(series, "x")
     np.testing.assert_array_equal(read_one(tmp_path / "export").hu, chest())
+
+
+@pytest.mark.parametrize("damage", ["checksum", "cut", "no end"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_damaged_tar_does_not_lose_its_tail_in_silence(tmp_path: Path, series: Path, damage: str, *, packed: bool) -> None:
+    with tarfile.open(tmp_path / "whole.tar", "w") as archive:
+        archive.add(series, "x")
+    with tarfile.open(tmp_path / "whole.tar") as archive:
+        starts = [info.offset for info in archive.getmembers()]
+    data = bytearray((tmp_path / "whole.tar").read_bytes())
+    (tmp_path / "whole.tar").unlink()
+    if damage == "checksum":
+        data[starts[6] + 150] ^= 1
+    else:
+        data = data[: starts[6]] if damage == "no end" else data[: starts[6] + 100]
+    (tmp_path / "a.tar").write_bytes(gzip.compress(data) if packed else data)
+    shutil.rmtree(series)
+    *told, found = find_series([tmp_path])
+    assert [one.refusal[0] for one in told if one.refusal] == ["corrupt"]
+    assert "unreadable-beside" in {w.code for w in found.warnings}
 
 
 def test_a_zip_at_the_end_of_a_tar_does_not_hide_the_rest(tmp_path: Path, series: Path) -> None:

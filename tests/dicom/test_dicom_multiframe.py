@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dicom_making import AXIAL, LOSSLESS, chest, datasets, write
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import DeflatedExplicitVRLittleEndian, EnhancedCTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian, EnhancedCTImageStorage, ExplicitVRLittleEndian, JPEGLSLossless, RLELossless
 
 from lungnet.dicom import find_series, read_series
 from lungnet.dicom.elements import data_set_offset
+from lungnet.errors import SeriesRefused
 
 HU = chest(slices=6, size=32)
 
@@ -83,6 +85,18 @@ def test_a_frame_that_is_missing_is_noticed(tmp_path: Path) -> None:
     (found,) = find_series([write(tmp_path, [enhanced([0, 1, 2, 4, 5])])])
     assert found.refusal is not None
     assert found.refusal[0] == "missing-slice"
+
+
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, RLELossless])
+def test_fewer_frames_than_fragments_are_refused(tmp_path: Path, syntax: str) -> None:
+    path = write(tmp_path, [enhanced(list(range(6)), syntax=syntax)]) / "000.dcm"
+    one = dcmread(path)
+    one.NumberOfFrames = 5
+    del one.PerFrameFunctionalGroupsSequence[0]
+    one.save_as(path)
+    (found,) = find_series([path])
+    with pytest.raises(SeriesRefused, match="undecodable"):
+        read_series(found)
 
 
 def test_each_frame_has_its_own_scale(tmp_path: Path) -> None:

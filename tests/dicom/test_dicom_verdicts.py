@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRBigEndian
 
 from lungnet.dicom import find_series, inspect_series, read_series
+from lungnet.dicom.slices import clean
 from lungnet.errors import SeriesRefused
 
 
@@ -76,6 +77,8 @@ REFUSED: list[tuple[str, str, Callable[[list[Dataset]], list[Dataset]]]] = [
     ("missing-tag", "Bits Stored", lambda made: each(made, BitsStored=None)),
     ("missing-tag", "Pixel Representation", lambda made: each(made, PixelRepresentation=None)),
     ("corrupt", "4 values", lambda made: each(made, ImagePositionPatient=[0, 0, 1, 2])),
+    ("corrupt", "mm away", lambda made: each(made, ImagePositionPatient=[[0, 0, 1e6 * k] for k in range(8)])),
+    ("irregular-spacing", "500 mm apart", lambda made: each(made, ImagePositionPatient=[[0, 0, 500 * k] for k in range(8)])),
     ("corrupt", "so fine a grid", lambda made: each(made, PixelSpacing=[1e-9, 1e-9])),
     ("corrupt", "so wide a field", lambda made: each(made, PixelSpacing=[90, 90])),
 ]
@@ -87,6 +90,11 @@ def test_a_header_that_cannot_be_is_refused(tmp_path: Path, reason: str, words: 
     assert found.refusal is not None
     assert found.refusal[0] == reason
     assert words in found.refusal[1]
+
+
+def test_a_value_that_runs_into_a_name_ends_before_it() -> None:
+    assert clean(b"P1\x10\x00\x10\x00PN\x08\x00Quxley^Z") == "P1"
+    assert clean(b" 1.2.3\0") == "1.2.3"
 
 
 def test_a_header_that_was_cut_is_corrupt(tmp_path: Path) -> None:
