@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import shutil
@@ -57,21 +58,16 @@ def _libraries() -> Iterator[Finding]:
 
 
 def _decoders() -> Iterator[Finding]:
-    from pydicom.pixels.decoders.base import get_decoder
-    from pydicom.uid import (
-        HTJ2KLossless,
-        JPEG2000Lossless,
-        JPEGBaseline8Bit,
-        JPEGExtended12Bit,
-        JPEGLosslessSV1,
-        JPEGLSLossless,
-        RLELossless,
-    )
+    from pydicom.uid import UID
 
-    for syntax in (RLELossless, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless, HTJ2KLossless):
-        decoder = get_decoder(syntax)
-        plugins = ", ".join(decoder.available_plugins) or "; ".join(decoder.missing_dependencies)
-        yield Finding(f"decoder for {syntax.name}", plugins, decoder.is_available)
+    from lungnet.dicom.codecs import DECODERS, LIBRARIES
+
+    for syntax, decoder in DECODERS.items():
+        library = LIBRARIES[decoder]
+        works = importlib.util.find_spec(library) is not None
+        yield Finding(
+            f"decoder for {UID(syntax).name}", library if works else f"{library} is missing; install requirements.lock again", works
+        )
 
 
 def _devices() -> Iterator[Finding]:

@@ -23,6 +23,9 @@ for _name in ("pydicom", "openjpeg", "pylibjpeg"):
 _CHARLS, _OPENJPEG, _PYDICOM, _ITK = "pyjpegls", "pylibjpeg", "pydicom", "itk"
 
 _JPEG = "1.2.840.10008.1.2.4."
+LIBRARIES = {_CHARLS: "jpeg_ls", _OPENJPEG: "openjpeg", _PYDICOM: "pydicom", _ITK: "SimpleITK"}
+"""The module behind each decoder."""
+
 _J2K_DECODED = frozenset(_JPEG + last for last in ("90", "91", "201", "202", "203"))  # JPEG 2000 and High-Throughput JPEG 2000
 
 DECODERS: dict[str, str] = {

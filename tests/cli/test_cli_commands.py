@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lungnet.cli.main import main
+from lungnet.dicom.codecs import DECODERS
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_doctor_examines_this_machine():
     assert found["Python"].works
     assert found["tensorflow"].works
     assert {"memory", "disk", "GPU", "CPU cores"} <= set(found)
-    assert sum(what.startswith("decoder for") for what in found) == 7
+    assert sum(what.startswith("decoder for") for what in found) == len(DECODERS)
 
 
 def test_doctor_names_a_library_that_cannot_be_imported(monkeypatch):
