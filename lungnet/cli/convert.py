@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lungnet.cli.series import add_config_argument, add_series_arguments, found_series, preparation_of
+from lungnet.cli.series import add_config_argument, add_series_arguments, found_series, preparation_of, pseudonyms_of
 
 if TYPE_CHECKING:
     from lungnet.dicom import Found
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int | None:
     from lungnet.files import write_text
     from lungnet.progress import track
 
-    found = found_series(args, preparation_of(args).intake)
+    found = found_series(args.paths, preparation_of(args).intake, pseudonyms_of(args))
     rows = [_convert(one, args.out) for one in track(found, "series", len(found))]
     table = io.StringIO()
     writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lungnet.cli.series import add_config_argument, add_series_arguments, found_series, preparation_of
+from lungnet.cli.series import add_config_argument, add_series_arguments, found_series, preparation_of, pseudonyms_of
 
 if TYPE_CHECKING:
     from lungnet.dicom import SeriesRow
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int | None:
     from lungnet.dicom import choose, inspect_series
     from lungnet.progress import track
 
-    found = found_series(args, preparation_of(args).intake)
+    found = found_series(args.paths, preparation_of(args).intake, pseudonyms_of(args))
     rows = choose([inspect_series(one) for one in track(found, "series", len(found))])
     if args.json:
         print_json({"series": [row.to_json() for row in rows]})

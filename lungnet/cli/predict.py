@@ -2,7 +2,7 @@
 
 import argparse
 
-from lungnet.cli.series import add_series_arguments, found_series
+from lungnet.cli.series import add_series_arguments, found_series, pseudonyms_of
 
 SUMMARY = "answer for new series with a trained bundle: a row per series"
 EXAMPLE = "lungnet predict runs/demo/bundle data/raw --json"
@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int | None:
 
     model = Path(args.model)
     predictor = Predictor(model / "bundle" if (model / "bundle").is_dir() else model)
-    found = found_series(args, predictor.bundle.experiment.preparation.intake)
+    found = found_series(args.paths, predictor.bundle.experiment.preparation.intake, pseudonyms_of(args))
     rows = list(track(predictor.predict_series(found), "predict", total=len(found)))
     is_synthetic = bool(predictor.bundle.training.get("synthetic"))
     if args.json:

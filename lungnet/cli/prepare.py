@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int | None:
     if labels is not None and pseudonyms is not None:
         labels = labels.renamed(pseudonyms.patient)
     spec = preparation_of(args)
-    found = found_series(args, spec.intake)
+    found = found_series(args.paths, spec.intake, pseudonyms)
     rows = list(track(fill_store(found, args.out, spec, jobs=args.jobs or default_jobs(), labels=labels), "prepare", len(found)))
     counts = Counter(row.status for row in rows)
     if args.json:

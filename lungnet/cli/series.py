@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lungnet.config.intake import IntakeConfig
     from lungnet.config.preparation import PreparationConfig
     from lungnet.dicom import Found, Pseudonyms
@@ -42,8 +44,8 @@ def pseudonyms_of(args: argparse.Namespace) -> "Pseudonyms | None":
     return Pseudonyms.from_file(args.pseudonymise) if args.pseudonymise else None
 
 
-def found_series(args: argparse.Namespace, limits: "IntakeConfig") -> "list[Found]":
-    """Every series below the paths, under its pseudonym where asked for.
+def found_series(paths: "Sequence[Path]", limits: "IntakeConfig", pseudonyms: "Pseudonyms | None") -> "list[Found]":
+    """Every series below the paths, under its pseudonym where there are pseudonyms.
 
     Raises:
         InputError: there is none, or a path does not exist.
@@ -51,8 +53,7 @@ def found_series(args: argparse.Namespace, limits: "IntakeConfig") -> "list[Foun
     from lungnet.dicom import find_series
     from lungnet.errors import InputError
 
-    pseudonyms = pseudonyms_of(args)
-    found = find_series(args.paths, limits)
+    found = find_series(paths, limits)
     if not found:
-        raise InputError(f"{', '.join(map(str, args.paths))}: no DICOM, NIfTI, MHA or NRRD series in there")
+        raise InputError(f"{', '.join(map(str, paths))}: no DICOM, NIfTI, MHA or NRRD series in there")
     return found if pseudonyms is None else [pseudonyms.series(one) for one in found]

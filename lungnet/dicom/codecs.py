@@ -22,10 +22,10 @@ for _name in ("pydicom", "openjpeg", "pylibjpeg"):
 
 _CHARLS, _OPENJPEG, _PYDICOM, _ITK = "pyjpegls", "pylibjpeg", "pydicom", "itk"
 
-_JPEG = "1.2.840.10008.1.2.4."
 LIBRARIES = {_CHARLS: "jpeg_ls", _OPENJPEG: "openjpeg", _PYDICOM: "pydicom", _ITK: "SimpleITK"}
 """The module behind each decoder."""
 
+_JPEG = "1.2.840.10008.1.2.4."
 _J2K_DECODED = frozenset(_JPEG + last for last in ("90", "91", "201", "202", "203"))  # JPEG 2000 and High-Throughput JPEG 2000
 
 DECODERS: dict[str, str] = {
@@ -52,11 +52,10 @@ _ALWAYS_LOSSY = frozenset(_JPEG + last for last in ("50", "51", "53", "55", "81"
 _RLE_HEADER = 64
 _RLE_LARGEST_RATIO = 64  # a run of 128 equal bytes takes two (PS3.5 annex G)
 
-
 SMALLEST_PRECISION, LARGEST_PRECISION = 2, 32
 """Bits of a value that a codestream may claim; decoders of JPEG fail badly beyond."""
 
-_JP2 = b"\0\0\0\x0cjP  \r\n\x87\n"
+_JP2 = b"\0\0\0\x0cjP  \r\n\x87\n"  # the signature box (ISO 15444-1 I.5.1)
 
 
 class UndecodableError(Exception):
@@ -94,6 +93,7 @@ def decode(frame: bytes, how: Encoding) -> tuple[NDArray[np.generic], frozenset[
 
 
 def _run(frame: bytes, how: Encoding, plugin: str, is_signed: bool) -> NDArray[np.generic]:
+    from pydicom.encaps import encapsulate
     from pydicom.pixels.decoders.base import get_decoder
 
     options: dict[str, Any] = {
@@ -109,17 +109,11 @@ def _run(frame: bytes, how: Encoding, plugin: str, is_signed: bool) -> NDArray[n
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        array, _ = get_decoder(how.transfer_syntax).as_array(_encapsulated(frame), index=0, raw=True, decoding_plugin=plugin, **options)
+        one = encapsulate([frame], has_bot=False)
+        array, _ = get_decoder(how.transfer_syntax).as_array(one, index=0, raw=True, decoding_plugin=plugin, **options)
     if array.shape != (how.rows, how.columns):
         raise ValueError("another shape")
     return array
-
-
-def _encapsulated(frame: bytes) -> bytes:
-    """One frame as the value of an encapsulated Pixel Data element (PS3.5 annex A.4)."""
-    padded = frame + b"\0" * (len(frame) % 2)
-    empty_table, item, end = b"\xfe\xff\x00\xe0\0\0\0\0", b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0\0\0\0\0"
-    return empty_table + item + len(padded).to_bytes(4, "little") + padded + end
 
 
 def _check_codestream(frame: bytes, how: Encoding, plugin: str) -> None:

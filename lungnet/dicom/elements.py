@@ -142,13 +142,13 @@ def _read(head: bytes, wanted: frozenset[int]) -> Elements:
     return Elements(values, order, found, found != named, at if length >= 0 else -1, max(length, 0), vr)
 
 
-def inflated(data: bytes) -> bytes:
-    """The beginning of a deflated data set, inflated: enough of it for any header.
+def inflated(data: bytes, largest: int = _LARGEST_INFLATED_HEADER) -> bytes:
+    """The data set of a deflated file, inflated: at most `largest` bytes, enough for any header.
 
     Raises:
         OddHeaderError: it cannot be inflated.
     """
-    return _inflate(data[data_set_offset(data) :], _LARGEST_INFLATED_HEADER)
+    return _inflate(data[data_set_offset(data) :], largest)
 
 
 def data_set_offset(head: bytes) -> int:

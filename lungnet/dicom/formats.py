@@ -5,7 +5,6 @@ taken, data files that a header names outside its folder, affines that are shear
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -26,11 +25,11 @@ from lungnet.dicom.geometry import DIRECTION_TOLERANCE, as_stack, canonical
 from lungnet.dicom.nifti import from_ras
 from lungnet.dicom.order import check_order
 from lungnet.dicom.plausibility import check_values
-from lungnet.dicom.slices import Location
+from lungnet.dicom.slices import Location, readable
 from lungnet.dicom.values import to_hu
 from lungnet.errors import SeriesRefused
 from lungnet.silence import silence
-from lungnet.volume import AIR_HU, Volume, Warned, spacing_of
+from lungnet.volume import AIR_HU, Volume, spacing_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,10 +70,7 @@ def found_volume(candidate: "Candidate", kind: str, limits: IntakeConfig) -> Fou
     """A volume file as a series; it has no ids, so its name stands for them."""
     path = candidate.location.path
     stem = _stem(Path(candidate.name).name if candidate.location.members else path.name)
-    warnings = (
-        Warned("no-identity", "the format carries no ids; the file's name stands for them"),
-        Warned("assumed-hu", "the format has no unit; values were taken as HU"),
-    )
+    warnings = (reasons.warned("no-identity"), reasons.warned("assumed-hu"))
     return Found(path, stem, "", stem, "CT", (), None, None, warnings, kind, limits, candidate.location)
 
 
@@ -120,8 +116,6 @@ def read_volume(found: Found) -> Volume:
         raise
     except MemoryError:
         raise SeriesRefused(reasons.TOO_LARGE, "the volume does not fit the memory") from None
-    except subprocess.TimeoutExpired:
-        raise SeriesRefused(reasons.CORRUPT, f"the {found.kind} file cannot be read (its reader did not end)") from None
     except Exception as error:
         # Readers of foreign formats raise anything; SimpleITK's texts quote paths.
         raise SeriesRefused(reasons.CORRUPT, f"the {found.kind} file cannot be read ({type(error).__name__})") from error
@@ -142,9 +136,9 @@ def _volume(raw: RawVolume, found: Found) -> Volume:
     if raw.array.dtype.kind == "f":
         stack[np.isnan(raw.array)] = AIR_HU
     if any(rounded for rounded, _ in seen):
-        warnings.append(Warned("rounded", "values were not whole HU and were rounded to the nearest"))
+        warnings.append(reasons.warned("rounded"))
     if any(clipped for _, clipped in seen):
-        warnings.append(Warned("clipped", "values above 32,767 HU were clipped"))
+        warnings.append(reasons.warned("clipped"))
     warnings += check_values(hu, spacing_of(affine))
     warnings += check_order(hu)
     return Volume(hu, affine, found.patient_id, found.series_uid, tuple(warnings))
@@ -180,17 +174,21 @@ def _read_nifti(path: Path, limits: IntakeConfig) -> RawVolume:
 
 def _read_itk(path: Path, limits: IntakeConfig) -> RawVolume:
     packed = sum(f.stat().st_size for f in (path, _data_file(path)) if f is not None)
-    most = _most_bytes(packed, limits)
+    timeout_s = _LEAST_TIMEOUT_S + packed / _SLOWEST_BYTES_A_SECOND
     with tempfile.TemporaryDirectory(prefix="lungnet-") as folder:
-        out = Path(folder) / "values"
-        command = [sys.executable, "-I", str(_ITK_READER), str(path.absolute()), str(limits.largest_voxels), str(most), str(out)]
-        done = subprocess.run(command, capture_output=True, timeout=_LEAST_TIMEOUT_S + packed / _SLOWEST_BYTES_A_SECOND, check=False)  # noqa: S603 - our own program, no shell
-        if done.returncode:
-            raise SeriesRefused(reasons.CORRUPT, f"the file cannot be read (its reader ended with {done.returncode})")
+        values = Path(folder) / "values"
+        bounds = str(limits.largest_voxels), str(_most_bytes(packed, limits))
+        command = [sys.executable, "-I", str(_ITK_READER), str(path.absolute()), *bounds, str(values)]
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=timeout_s, check=True)  # noqa: S603 - our own program, no shell
+        except subprocess.TimeoutExpired:
+            raise SeriesRefused(reasons.CORRUPT, "the file cannot be read (its reader did not end)") from None
+        except subprocess.CalledProcessError as error:
+            raise SeriesRefused(reasons.CORRUPT, f"the file cannot be read (its reader ended with {error.returncode})") from None
         told = json.loads(done.stdout)
         if "refused" in told:
             raise SeriesRefused(*told["refused"])
-        array = np.fromfile(out, np.dtype(told["kind"])).reshape(told["shape"])
+        array = np.fromfile(values, np.dtype(told["kind"])).reshape(told["shape"])
     return RawVolume(array, _checked(np.array(told["affine"])))
 
 
@@ -225,31 +223,35 @@ def _checked(affine: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _data_file(path: Path) -> Path | None:
-    """The data file that a header names, or None where the values follow it: only a file beside it is read, never one elsewhere or a list.
+    """The data file that a header names, or None where the values follow it: only one file beside it is read.
 
     Raises:
-        SeriesRefused: it names another, or says nothing within its first bytes.
+        SeriesRefused: it names another, several, or says nothing within its first bytes.
     """
     with path.open("rb") as file:
         head = file.read(_HEADER_BYTES)
-    is_nrrd = path.suffix.lower() in (".nrrd", ".nhdr")
-    head, *values = head.replace(b"\r\n", b"\n").split(b"\n\n", 1) if is_nrrd else (head,)
-    separator, keys = (b":", (b"datafile", b"data file")) if is_nrrd else (b"=", (b"elementdatafile",))
-    named = [
-        value for name, found, value in (line.partition(separator) for line in head.splitlines()) if found and name.strip().lower() in keys
-    ]
-    if not named:
-        if is_nrrd and values and path.suffix.lower() == ".nrrd":
+    if path.suffix.lower() in (".nrrd", ".nhdr"):
+        head, blank_line, _ = head.replace(b"\r\n", b"\n").partition(b"\n\n")
+        targets = _named(head, b":", (b"datafile", b"data file"))
+        if not targets and blank_line and path.suffix.lower() == ".nrrd":
             return None
+    else:
+        targets = _named(head, b"=", (b"elementdatafile",))
+    if not targets:
         raise SeriesRefused(reasons.CORRUPT, "the header does not say where the values are")
-    targets = {value.strip().decode("latin-1") for value in named}
-    if targets <= {"LOCAL", "local", "Local"}:
+    if {target.upper() for target in targets} == {"LOCAL"}:
         return None
     target = targets.pop()
     is_odd = targets or any(part in target for part in "/\\%") or target.upper().startswith("LIST")
     if is_odd or not (path.parent / target).is_file():
         raise SeriesRefused(reasons.CORRUPT, "the header names a data file that is not one file beside it")
     return path.parent / target
+
+
+def _named(head: bytes, separator: bytes, keys: tuple[bytes, ...]) -> set[str]:
+    """The values of a header's lines with one of the keys."""
+    lines = [line.partition(separator) for line in head.splitlines()]
+    return {value.strip().decode("latin-1") for name, found, value in lines if found and name.strip().lower() in keys}
 
 
 @contextmanager
@@ -271,5 +273,4 @@ def _on_disk(location: Location, found: Found) -> "Iterator[Path]":
 
 def _stem(name: str) -> str:
     ending = max((e for e in _ENDINGS if name.lower().endswith(e)), key=len, default="")
-    stem = os.fsencode(name[: len(name) - len(ending)]).decode("utf-8", "replace")
-    return "".join(c if c.isprintable() else "?" for c in stem)[:64]
+    return readable(name[: len(name) - len(ending)])[:64]

@@ -213,11 +213,11 @@ def _spacing(
         warnings.append(Warned("spacing-from-thickness", f"one slice only; {thickness:g} mm is its thickness, no distance"))
         return thickness, None
     gaps = np.diff(stops)
-    if float(np.median(gaps)) > WIDEST_STEP_MM:
-        raise SeriesRefused(reasons.IRREGULAR_SPACING, f"slices lie {np.median(gaps):g} mm apart, at most {WIDEST_STEP_MM:g} make a volume")
     even = float(stops[-1] - stops[0]) / len(gaps)
     off = float(np.abs(stops - stops[0] - even * np.arange(len(stops))).max())
     usual = float(np.sort(gaps)[(len(gaps) - 1) // 2])
+    if usual > WIDEST_STEP_MM:
+        raise SeriesRefused(reasons.IRREGULAR_SPACING, f"slices lie {usual:g} mm apart, at most {WIDEST_STEP_MM:g} make a volume")
     usual = float(gaps[np.abs(gaps - usual) <= 2 * ROUNDED_MM].mean())
     if off <= max(EVEN_TOLERANCE * even, ROUNDED_MM) and float(gaps.max()) < LARGEST_HOLE_RATIO * usual:
         if off > JITTER_TOLERANCE * even:

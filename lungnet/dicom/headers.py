@@ -55,10 +55,8 @@ T: Final[dict[str, int]] = {
 
 WANTED: Final = frozenset(T.values())
 
-
 SMALLEST_PIXEL_MM, LARGEST_FIELD_MM = 0.01, 2000.0
 """Bounds of what a Pixel Spacing (0028,0030) can be; scanners make 0.1 to 2 mm, and at most a field of 1 m."""
-
 
 LARGEST_POSITION_MM = 1e5
 """No table moves so far."""

@@ -33,9 +33,9 @@ def read(path: str, largest_voxels: int, largest_bytes: int, out: Path) -> dict[
     affine = np.eye(4)
     affine[:3, :3] = (np.array(reader.GetDirection()).reshape(3, 3) * np.array(reader.GetSpacing()))[:, ::-1]
     affine[:3, 3] = reader.GetOrigin()
-    image = reader.Execute()
+    image = reader.Execute()  # a name of its own: the view below does not keep it
     array = sitk.GetArrayViewFromImage(image)
-    out.write_bytes(array.tobytes())
+    array.tofile(out)
     return {"kind": array.dtype.str, "shape": shape, "affine": affine.tolist()}
 
 

@@ -26,12 +26,12 @@ _WINDOW, _BREAK_WINDOW = 3, 5
 _SMALLEST_JUDGED = 128  # of slices with fewer rows or columns the thumbnails are too coarse to find breaks
 
 
-def check_order(stack: NDArray[np.int16], *, blocks: bool = True) -> list[Warned]:
+def check_order(stack: NDArray[np.int16], *, with_blocks: bool = True) -> list[Warned]:
     """Notice slices, or blocks of slices, that were exchanged, repeated or replaced.
 
     Args:
         stack: HU, shape (slices, rows, columns), in the order of positions.
-        blocks: look for breaks between blocks too; not along other axes than the body's, where it begins and ends too sharply.
+        with_blocks: look for breaks between blocks too; not along other axes than the body's, where it begins and ends too sharply.
 
     Returns:
         Warnings `repeated-pixels`, `discontinuity`, `slice-order`; an exchange of thin neighbours may drown in noise.
@@ -47,7 +47,7 @@ def check_order(stack: NDArray[np.int16], *, blocks: bool = True) -> list[Warned
     if foreign.size:
         warnings.append(Warned("discontinuity", f"{_some(foreign)} resemble(s) neither neighbour, which resemble each other"))
     breaks = np.flatnonzero(steps > BREAK_RATIO * np.maximum(_usual(steps, _BREAK_WINDOW), _SMALLEST_DIFFERENCE_HU)) + 1
-    if blocks and min(stack.shape[1:]) >= _SMALLEST_JUDGED and breaks.size and not foreign.size:
+    if with_blocks and min(stack.shape[1:]) >= _SMALLEST_JUDGED and breaks.size and not foreign.size:
         warnings.append(Warned("discontinuity", f"{_some(breaks)} differ(s) from the one before far more than slices around do"))
     for i, j in combinations(_suspects(steps), 2):
         if _cost(small, i, j, exchanged=True) < EXCHANGE_GAIN * _cost(small, i, j, exchanged=False):

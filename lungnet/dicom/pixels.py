@@ -1,7 +1,6 @@
 """From a slice's place in a file to its stored values."""
 
 import warnings
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from lungnet.config.intake import IntakeConfig
 from lungnet.dicom.archives import BROKEN, read_members
 from lungnet.dicom.candidate import UnreadableError, read_range
 from lungnet.dicom.codecs import SIGN, SUPPORTED, UndecodableError, decode
-from lungnet.dicom.elements import DEFLATED, PREAMBLE, UNDEFINED
+from lungnet.dicom.elements import DEFLATED, UNDEFINED, OddHeaderError, inflated
 from lungnet.dicom.slices import Encoding, Slice
 from lungnet.dicom.values import native_values, stored_values
 
@@ -81,9 +80,16 @@ class _File:
         assert self.slice is not None
         if self.slice.encoding.transfer_syntax == DEFLATED:
             if not self._inflated:
-                self._inflated = _inflated(self._range(0, 1 << 31), self.slice.pixel_offset + one_file_bytes(self.slice.encoding))
+                self._inflated = self._inflate(self.slice)
             return self._inflated[offset : offset + length]
         return self._range(offset, length)
+
+    def _inflate(self, one: Slice) -> bytes:
+        how = one.encoding
+        try:
+            return inflated(self._range(0, 1 << 31), one.pixel_offset + how.frame_bytes * max(how.frames, 1))
+        except OddHeaderError as error:
+            raise UndecodableError("the deflated data set is broken") from error
 
     def _range(self, offset: int, length: int) -> bytes:
         assert self.slice is not None
@@ -101,21 +107,6 @@ class _File:
             how = self.slice.encoding
             self._frames = _frames(self.bytes_at(self.slice.pixel_offset, 1 << 31), how)
         return self._frames[index]
-
-
-def one_file_bytes(how: Encoding) -> int:
-    """Bytes of all uncompressed frames of a file."""
-    return how.frame_bytes * max(how.frames, 1)
-
-
-def _inflated(data: bytes, most: int) -> bytes:
-    from lungnet.dicom.elements import data_set_offset
-
-    start = data_set_offset(data) if data[128:PREAMBLE] == b"DICM" else 0
-    try:
-        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[start:], most + 1)
-    except zlib.error as error:
-        raise UndecodableError("the deflated data set is broken") from error
 
 
 def _frames(data: bytes, how: Encoding) -> list[bytes]:

@@ -11,7 +11,6 @@ from lungnet.dicom.geometry import Grid, as_stack
 from lungnet.dicom.order import check_order
 from lungnet.dicom.pixels import decoded
 from lungnet.dicom.plausibility import check_values, deep_part, refuse_deep
-from lungnet.dicom.reasons import WARNINGS
 from lungnet.dicom.repair import put_shifted, resample_planes
 from lungnet.dicom.slices import Slice
 from lungnet.dicom.values import mark_padding, to_hu
@@ -40,7 +39,7 @@ def read_series(found: Found) -> Volume:
     hu = _read_slices(found, found.grid, warnings)
     grid, who = found.grid, found.slices[0].identity
     warnings += check_values(hu, spacing_of(grid.affine), who.body_part)
-    warnings += check_order(as_stack(hu, grid.axes, grid.flips), blocks=grid.is_axial and grid.shifts is None)
+    warnings += check_order(as_stack(hu, grid.axes, grid.flips), with_blocks=grid.is_axial and grid.shifts is None)
     return Volume(hu, found.grid.affine, found.patient_id, found.series_uid, tuple(warnings))
 
 
@@ -70,7 +69,7 @@ def _read_slices(found: Found, grid: Grid, warnings: list[Warned]) -> NDArray[np
     refuse_deep(deep)
     if copies:
         warnings.append(Warned("duplicate-dropped", f"{copies} exact {'copy' if copies == 1 else 'copies'} of slices dropped"))
-    warnings += [Warned(code, WARNINGS[code]) for code in sorted(noticed - known)]
+    warnings += [reasons.warned(code) for code in sorted(noticed - known)]
     if grid.planes is not None:
         resample_planes(stack, grid.planes, final)
     return hu

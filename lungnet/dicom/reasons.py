@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from lungnet.volume import Warned
+
 NOT_CT: Final = "not-ct"
 LOCALIZER: Final = "localizer"
 DERIVED: Final = "derived"
@@ -78,3 +80,8 @@ WARNINGS: Final[dict[str, str]] = {
     "assumed-hu": "the format has no unit; values were taken as HU",
 }
 """Every warning, with its meaning."""
+
+
+def warned(code: str) -> Warned:
+    """The warning of a code, with its meaning as the sentence."""
+    return Warned(code, WARNINGS[code])

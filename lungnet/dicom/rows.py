@@ -1,7 +1,6 @@
 """The verdict on each series as a row for people and programs, and the choice among a patient's series."""
 
 import math
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -9,6 +8,7 @@ from typing import Any
 
 from lungnet.dicom.found import Found
 from lungnet.dicom.reading import read_series
+from lungnet.dicom.slices import readable
 from lungnet.errors import SeriesRefused
 from lungnet.volume import Volume, Warned
 
@@ -117,15 +117,10 @@ def _length_mm(row: SeriesRow) -> float:
     return row.shape[0] * row.spacing_mm[0] if row.shape and row.spacing_mm else 0.0
 
 
-def printable(text: str) -> str:
-    """Text that forges no line of a table and no command of a terminal."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
-
-
 def _plain_row(found: Found) -> SeriesRow:
     one = found.slices[0] if found.slices else None
     return SeriesRow(
-        printable(os.fsencode(found.path).decode("utf-8", "replace")),  # names that are no UTF-8 must not break the output
+        readable(found.path),
         found.patient_id,
         found.study_uid,
         found.series_uid,

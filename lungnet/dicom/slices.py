@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -211,3 +212,9 @@ def clean(raw: bytes) -> str:
     if not text.isprintable():
         text = "".join(itertools.takewhile(str.isprintable, text)).strip()
     return text[:64]
+
+
+def readable(name: str | Path) -> str:
+    """A file's name as text that can be printed: it may be no UTF-8, forge a line of a table or command a terminal."""
+    text = os.fsencode(name).decode("utf-8", "replace")
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)

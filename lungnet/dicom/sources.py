@@ -23,7 +23,7 @@ def candidates(paths: Sequence[Path], limits: IntakeConfig) -> Iterator[Candidat
             raise InputError(f"{path}: no such file or folder")
     seen: set[tuple[int, int]] = set()
     for top in sorted(map(_beside_index, paths), key=Path.is_file):
-        for candidate in _given(top, seen) if top.is_file() else _walk(top, seen):
+        for candidate in _named(top, seen) if top.is_file() else _walk(top, seen):
             if candidate.refusal is None and is_archive(candidate.head, candidate.name):
                 yield from members(candidate, limits)
             else:
@@ -41,9 +41,9 @@ def _walk(top: Path, seen: set[tuple[int, int]]) -> Iterator[Candidate]:
     while waiting:
         folder = waiting.pop()
         try:
-            if _identity(folder) in seen:
+            if _inode(folder) in seen:
                 continue
-            seen.add(_identity(folder))
+            seen.add(_inode(folder))
             with os.scandir(folder) as entries:
                 found = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
@@ -65,17 +65,17 @@ def _entry(folder: Path, entry: "os.DirEntry[str]") -> Iterator[Candidate]:
     if entry.is_file():
         yield from _look(Location(folder, entry.name))
     elif entry.is_symlink() and not Path(entry.path).exists():
-        yield from _rest(Location(folder, entry.name), b"", 0)
+        yield from _unless_empty(Location(folder, entry.name), b"", 0)
 
 
-def _given(path: Path, seen: set[tuple[int, int]]) -> Iterator[Candidate]:
+def _named(path: Path, seen: set[tuple[int, int]]) -> Iterator[Candidate]:
     """A file that was named itself, unless it was met already, or in its folder."""
-    if not seen.intersection([_identity(path), _identity(path.parent)]):
-        seen.add(_identity(path))
+    if not seen.intersection([_inode(path), _inode(path.parent)]):
+        seen.add(_inode(path))
         yield from _look(Location.of(path))
 
 
-def _identity(path: Path) -> tuple[int, int]:
+def _inode(path: Path) -> tuple[int, int]:
     about = path.stat()
     return about.st_dev, about.st_ino
 
@@ -88,10 +88,10 @@ def _look(location: Location) -> Iterator[Candidate]:
     except OSError as error:
         yield _unreadable(location, error)
         return
-    yield from _rest(location, head, size)
+    yield from _unless_empty(location, head, size)
 
 
-def _rest(location: Location, head: bytes, size: int) -> Iterator[Candidate]:
+def _unless_empty(location: Location, head: bytes, size: int) -> Iterator[Candidate]:
     """The candidate, unless it is empty: an empty file (or a link to nothing) tells nothing, unless it may be what is left of a slice."""
     name = location.name.lower()
     if head or name.endswith(".dcm") or "." not in name:

@@ -51,28 +51,24 @@ def _gaps(slices: list[Slice], grid: Grid) -> Iterable[Warned]:
 
 def _header_warnings(slices: list[Slice]) -> Iterable[Warned]:
     if slices[0].identity.image_type[:1] == ("DERIVED",):
-        yield _warned("derived")
+        yield reasons.warned("derived")
     if any(s.is_lossy for s in slices):
         yield Warned("lossy", "Lossy Image Compression (0028,2110) says the pixels lost information")
     for code in sorted({note for s in slices for note in s.notes}):
-        yield _warned(code)
+        yield reasons.warned(code)
     yield from _mixtures(slices)
     yield from _scales(slices)
     yield from _numbering(slices)
 
 
-def _warned(code: str) -> Warned:
-    return Warned(code, reasons.WARNINGS[code])
-
-
 def _mixtures(slices: list[Slice]) -> Iterable[Warned]:
     """What the slices of one series should share."""
     if len({s.identity.study_uid for s in slices}) > 1:
-        yield _warned("study-per-slice")
+        yield reasons.warned("study-per-slice")
     if len({s.frame_uid for s in slices} - {""}) > 1:
-        yield _warned("frame-per-slice")
+        yield reasons.warned("frame-per-slice")
     if len({s.identity.kernel for s in slices}) > 1:
-        yield _warned("mixed-kernel")
+        yield reasons.warned("mixed-kernel")
     # A scan in steps moves on from one acquisition to the next and never comes back to one.
     runs = [number for number, _ in groupby(s.acquisition for s in slices)]
     if len(runs) > len(set(runs)):
@@ -82,7 +78,7 @@ def _mixtures(slices: list[Slice]) -> Iterable[Warned]:
 def _scales(slices: list[Slice]) -> Iterable[Warned]:
     slopes = [s.slope or 0 for s in slices]
     if min(slopes) < 0:
-        yield _warned("negative-slope")
+        yield reasons.warned("negative-slope")
     if (largest := max(map(abs, slopes))) > COARSE_HU:
         yield Warned("coarse-values", f"one grey level is worth {largest:g} HU")
     kinds = {s.rescale_type for s in slices} - {"HU", ""}
