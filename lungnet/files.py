@@ -15,6 +15,8 @@ from lungnet.errors import MachineError
 UNFINISHED = ".unfinished-"
 """Prefix of a file or folder that is still being written; whoever finds one after a crash may delete it."""
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
 
 @contextmanager
 def replacing(path: Path, *, sync_each: bool = True) -> Iterator[Path]:
@@ -74,6 +76,11 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON with sorted keys, so that the same value gives the same bytes; NaN is refused."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def harmless(cell: str) -> str:
+    """A cell of a table for people, with an apostrophe in front where a spreadsheet would run it (OWASP, CSV injection)."""
+    return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
 def canonical_hash(value: Any) -> str:

@@ -7,7 +7,18 @@ import threading
 import pytest
 
 from lungnet.errors import MachineError
-from lungnet.files import UNFINISHED, canonical_hash, file_hash, folder_hash, remove, remove_unfinished, replacing, write_json, write_text
+from lungnet.files import (
+    UNFINISHED,
+    canonical_hash,
+    file_hash,
+    folder_hash,
+    harmless,
+    remove,
+    remove_unfinished,
+    replacing,
+    write_json,
+    write_text,
+)
 
 
 def names(folder):
@@ -134,3 +145,8 @@ def test_readers_meet_whole_files_while_a_writer_replaces_them(tmp_path):
     stop.set()
     reader.join()
     assert torn == []
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\tx", "=cmd|' /C calc'!A0"])
+def test_cells_that_a_spreadsheet_would_run_are_defused_once(cell):
+    assert harmless(harmless(cell)) == f"'{cell}"

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int | None:
     """Convert every usable series and list all of them."""
     from lungnet.errors import InputError
-    from lungnet.files import write_text
+    from lungnet.files import harmless, write_text
     from lungnet.progress import track
 
     found = found_series(args.paths, preparation_of(args).intake, pseudonyms_of(args))
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int | None:
     table = io.StringIO()
     writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({column: harmless(cell) for column, cell in row.items()} for row in rows)
     write_text(args.out / "series.csv", table.getvalue())
     refused = [row for row in rows if row["status"] == "refused"]
     for row in refused:

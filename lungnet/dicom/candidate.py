@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from lungnet.dicom import reasons
 from lungnet.dicom.slices import Location
@@ -41,7 +40,7 @@ class Candidate:
         if self.member is not None:
             return self.member(length)
         try:
-            return read_range(self.location.path, 0, length)
+            return read_range(self.location, 0, length)
         except OSError as error:
             raise UnreadableError(reasons.CORRUPT, f"cannot be read ({error.strerror})") from error
 
@@ -58,11 +57,24 @@ class UnreadableError(Exception):
         self.refusal = (reason, detail)
 
 
-def read_range(path: Path, offset: int, length: int) -> bytes:
-    """Bytes of a file, fewer where it ends."""
-    with path.open("rb", buffering=0) as file:
+def refuse_changed(location: Location, about: os.stat_result) -> None:
+    """Raise `UnreadableError` where the file was written again since it was met."""
+    if location.is_changed(about):
+        raise UnreadableError(reasons.CORRUPT, "the file was changed after it was found")
+
+
+def read_range(location: Location, offset: int, length: int) -> bytes:
+    """Bytes of a file, fewer where it ends.
+
+    Raises:
+        OSError: it cannot be read.
+        UnreadableError: it was changed since it was met.
+    """
+    with location.path.open("rb", buffering=0) as file:
+        about = os.fstat(file.fileno())
+        refuse_changed(location, about)
         # A read takes memory for all it may get: never ask for more than there is.
-        length = min(length, os.fstat(file.fileno()).st_size - offset)
+        length = min(length, about.st_size - offset)
         if length <= 0:
             return b""
         file.seek(offset)

@@ -5,6 +5,7 @@ and the strictest is taken where several could: a decoder that fills a broken pi
 """
 
 import logging
+import struct
 import warnings
 from typing import Any
 
@@ -45,12 +46,17 @@ DECODERS: dict[str, str] = {
 SUPPORTED: dict[str, bool] = dict.fromkeys((IMPLICIT_LE, EXPLICIT_LE, EXPLICIT_BE, DEFLATED), False) | dict.fromkeys(DECODERS, True)
 """Transfer syntaxes that are read, and whether their pixels are compressed."""
 
-LOSSY, SIGN = "lossy", "sign"
+LOSSY, SIGN, TRAILING = "lossy", "sign", "trailing-data"
 """Codes of warnings that a codestream gives rise to."""
 
 _ALWAYS_LOSSY = frozenset(_JPEG + last for last in ("50", "51", "53", "55", "81"))  # of the others JPEG 2000 tells in its codestream
-_RLE_HEADER = 64
-_RLE_LARGEST_RATIO = 64  # a run of 128 equal bytes takes two (PS3.5 annex G)
+_RLE_HEADER = struct.Struct("<16L")  # the number of segments and where each begins (PS3.5 section G.5)
+_RLE_LARGEST_RATIO = 64  # a run of 128 equal bytes takes two (PS3.5 section G.3)
+_RLE_SMALLEST_RATIO = (
+    2 / 3
+)  # encoders add a byte to 128 where nothing repeats; a segment of nothing but runs unpacks to 64 times its length
+
+_START_OF_SCAN, _MOST_SCANS = b"\xff\xda", 64
 
 SMALLEST_PRECISION, LARGEST_PRECISION = 2, 32
 """Bits of a value that a codestream may claim; decoders of JPEG fail badly beyond."""
@@ -67,7 +73,8 @@ def decode(frame: bytes, how: Encoding) -> tuple[NDArray[np.generic], frozenset[
 
     Returns:
         Stored values of shape (rows, columns), as integers of any width, bits above Bits Stored not yet cleared; and the
-        codes of what the codestream shows: `lossy`, or `sign` where it contradicts the header's and is believed.
+        codes of what the codestream shows: `lossy`, `sign` where it contradicts the header's and is believed,
+        `trailing-data` where it goes on after the picture.
 
     Raises:
         UndecodableError: the codestream is broken, or describes another picture than the header.
@@ -83,16 +90,19 @@ def decode(frame: bytes, how: Encoding) -> tuple[NDArray[np.generic], frozenset[
             shown.add(SIGN)
     try:
         with hearing() as said:
-            array = decode_jpeg(frame, how) if plugin == _ITK else _run(frame, how, plugin, is_signed)
+            array, told = (decode_jpeg(frame, how), False) if plugin == _ITK else _run(frame, how, plugin, is_signed)
     except Exception as error:
         # Decoders raise what they please, from struct.error to RuntimeError, and their texts quote no pixels.
         raise UndecodableError(f"the {plugin} decoder refuses the frame ({type(error).__name__})") from error
     if b"Corrupt JPEG data" in said:  # libjpeg only mutters, and fills the picture up
         raise UndecodableError("the JPEG decoder finds the frame's data corrupt")
+    if told and plugin == _PYDICOM:
+        shown.add(TRAILING)
     return array, frozenset(shown)
 
 
-def _run(frame: bytes, how: Encoding, plugin: str, is_signed: bool) -> NDArray[np.generic]:
+def _run(frame: bytes, how: Encoding, plugin: str, is_signed: bool) -> tuple[NDArray[np.generic], bool]:
+    """The values, and whether pydicom warned; of run-length data it does where a segment is longer than the picture."""
     from pydicom.encaps import encapsulate
     from pydicom.pixels.decoders.base import get_decoder
 
@@ -107,22 +117,19 @@ def _run(frame: bytes, how: Encoding, plugin: str, is_signed: bool) -> NDArray[n
         "photometric_interpretation": "MONOCHROME2",
         "pixel_keyword": "PixelData",
     }
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
         one = encapsulate([frame], has_bot=False)
         array, _ = get_decoder(how.transfer_syntax).as_array(one, index=0, raw=True, decoding_plugin=plugin, **options)
     if array.shape != (how.rows, how.columns):
         raise ValueError("another shape")
-    return array
+    return array, bool(told)
 
 
 def _check_codestream(frame: bytes, how: Encoding, plugin: str) -> None:
     """Hold the picture size in the codestream against the header, before a decoder takes memory for either."""
     if plugin == _PYDICOM:
-        if how.frame_bytes > _RLE_LARGEST_RATIO * max(len(frame), 1):
-            raise UndecodableError("the run-length data is too short for the picture")
-        if len(frame) > 2 * how.frame_bytes + _RLE_HEADER:
-            raise UndecodableError("the run-length data is too long for the picture")
+        _check_run_lengths(frame, how)
         return
     size = codestream_size(frame)
     if size is None:
@@ -135,6 +142,18 @@ def _check_codestream(frame: bytes, how: Encoding, plugin: str) -> None:
         raise UndecodableError(f"the codestream holds {size[2]} components, CT has one")
     if not _ends(frame):
         raise UndecodableError("the codestream has no end: it is truncated")
+    if plugin == _ITK and frame.count(_START_OF_SCAN) > _MOST_SCANS:
+        raise UndecodableError(f"the codestream draws the picture in more than {_MOST_SCANS} scans")
+
+
+def _check_run_lengths(frame: bytes, how: Encoding) -> None:
+    """Bound how long the segments are, before they are unpacked: each holds one byte of every pixel."""
+    if how.frame_bytes > _RLE_LARGEST_RATIO * max(len(frame), 1) or len(frame) < _RLE_HEADER.size:
+        raise UndecodableError("the run-length data is too short for the picture")
+    count, *starts = _RLE_HEADER.unpack_from(frame)
+    ends = [*starts[1:count], len(frame)]
+    if any(end - start > how.rows * how.columns / _RLE_SMALLEST_RATIO + 2 for start, end in zip(starts, ends, strict=False)):
+        raise UndecodableError("the run-length data is too long for the picture")
 
 
 def codestream_size(frame: bytes) -> tuple[int, int, int, int] | None:

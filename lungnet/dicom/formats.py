@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from lungnet.config.intake import IntakeConfig
 from lungnet.dicom import reasons
+from lungnet.dicom.candidate import Candidate, UnreadableError
 from lungnet.dicom.found import Found
 from lungnet.dicom.geometry import DIRECTION_TOLERANCE, as_stack, canonical
 from lungnet.dicom.nifti import from_ras
@@ -33,8 +34,6 @@ from lungnet.volume import AIR_HU, Volume, spacing_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from lungnet.dicom.candidate import Candidate
 
 _ENDINGS = {".nii": "nifti", ".nii.gz": "nifti", ".mha": "metaimage", ".mhd": "metaimage", ".nrrd": "nrrd", ".nhdr": "nrrd"}
 _ITK_READER = Path(__file__).with_name("itk_reader.py")
@@ -66,7 +65,7 @@ def format_of(name: str) -> str | None:
     return next((kind for ending, kind in _ENDINGS.items() if name.endswith(ending)), None)
 
 
-def found_volume(candidate: "Candidate", kind: str, limits: IntakeConfig) -> Found:
+def found_volume(candidate: Candidate, kind: str, limits: IntakeConfig) -> Found:
     """A volume file as a series; it has no ids, so its name stands for them."""
     path = candidate.location.path
     stem = _stem(Path(candidate.name).name if candidate.location.members else path.name)
@@ -114,6 +113,8 @@ def read_volume(found: Found) -> Volume:
             return _volume(raw, found)
     except SeriesRefused:
         raise
+    except UnreadableError as error:
+        raise SeriesRefused(*error.refusal) from error
     except MemoryError:
         raise SeriesRefused(reasons.TOO_LARGE, "the volume does not fit the memory") from None
     except Exception as error:

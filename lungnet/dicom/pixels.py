@@ -11,7 +11,7 @@ from lungnet.config.intake import IntakeConfig
 from lungnet.dicom.archives import BROKEN, read_members
 from lungnet.dicom.candidate import UnreadableError, read_range
 from lungnet.dicom.codecs import SIGN, SUPPORTED, UndecodableError, decode
-from lungnet.dicom.elements import DEFLATED, UNDEFINED, OddHeaderError, inflated
+from lungnet.dicom.elements import DEFLATED, EXTENDED_OFFSETS, UNDEFINED, OddHeaderError, inflated, read_elements
 from lungnet.dicom.slices import Encoding, Slice
 from lungnet.dicom.values import native_values, stored_values
 
@@ -96,24 +96,39 @@ class _File:
         if self.data is not None:
             return self.data[offset : offset + length]
         try:
-            return read_range(self.slice.location.path, offset, length)
+            return read_range(self.slice.location, offset, length)
         except OSError as error:
             raise UndecodableError(f"the file cannot be read any more ({error.strerror})") from error
+        except UnreadableError as error:
+            raise UndecodableError(str(error)) from error
 
     def frame(self, index: int) -> bytes:
         """One encapsulated frame; its fragments joined."""
         assert self.slice is not None
         if not self._frames:
             how = self.slice.encoding
-            self._frames = _frames(self.bytes_at(self.slice.pixel_offset, 1 << 31), how)
+            self._frames = _frames(self.bytes_at(self.slice.pixel_offset, 1 << 31), how, self._offset_table())
         return self._frames[index]
 
+    def _offset_table(self) -> bytes:
+        """Extended Offset Table (7FE0,0001), empty where there is none: it stands between the header and Pixel Data."""
+        assert self.slice is not None
+        head = self.bytes_at(0, self.slice.pixel_offset) if self.slice.encoding.frames > 1 else b""
+        try:
+            return read_elements(head, frozenset([EXTENDED_OFFSETS]), is_whole=True).values.get(EXTENDED_OFFSETS, b"")
+        except OddHeaderError:
+            return b""
 
-def _frames(data: bytes, how: Encoding) -> list[bytes]:
+
+def _frames(data: bytes, how: Encoding, offset_table: bytes) -> list[bytes]:
     """Split encapsulated Pixel Data into frames (PS3.5 annex A.4)."""
     from pydicom.encaps import generate_frames
 
-    _check_fragments(data)
+    starts = _fragments(data)
+    # With such a table each frame is one fragment (PS3.3 section C.7.6.3.1.8), so it must repeat what the fragments say.
+    told = [int.from_bytes(offset_table[at : at + 8], "little") for at in range(0, len(offset_table), 8)]
+    if told and told != [start - starts[1] for start in starts[1:]]:
+        raise UndecodableError("Extended Offset Table (7FE0,0001) and the fragments of the pixel data disagree")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -125,18 +140,21 @@ def _frames(data: bytes, how: Encoding) -> list[bytes]:
     return frames
 
 
-def _check_fragments(data: bytes) -> None:
-    """Refuse fragments that promise more than is there: decoders fill up what a cut took away (PS3.5 annex A.4)."""
+def _fragments(data: bytes) -> list[int]:
+    """Where items begin, the first of which is the Basic Offset Table; what ends early is refused, as decoders would fill it up."""
     at = 0
+    starts: list[int] = []
     while at + 8 <= len(data):
         tag, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
         if tag == _SEQUENCE_END:
-            return
+            return starts
         if tag != _ITEM:
             raise UndecodableError(f"no fragment of pixel data begins at its byte {at:,}")
+        starts.append(at)
         at += 8 + length
     if at > len(data):
         raise UndecodableError(f"pixel data is truncated: its fragments promise {at:,} bytes, {len(data):,} are there")
+    return starts
 
 
 def _frame(one: Slice, file: _File) -> tuple[NDArray[np.generic], frozenset[str]]:

@@ -8,7 +8,7 @@ from lungnet.config.intake import IntakeConfig
 from lungnet.dicom import reasons
 from lungnet.dicom.archives import is_archive, members
 from lungnet.dicom.candidate import HEAD_BYTES, Candidate
-from lungnet.dicom.slices import Location
+from lungnet.dicom.slices import Location, stamp_of
 from lungnet.errors import InputError
 
 
@@ -84,11 +84,11 @@ def _look(location: Location) -> Iterator[Candidate]:
     try:
         with open(os.path.join(location.folder, location.name), "rb", buffering=0) as file:  # noqa: PTH118, PTH123 - half the time of a Path
             head = file.read(HEAD_BYTES)
-            size = os.fstat(file.fileno()).st_size
+            about = os.fstat(file.fileno())
     except OSError as error:
         yield _unreadable(location, error)
         return
-    yield from _unless_empty(location, head, size)
+    yield from _unless_empty(Location(location.folder, location.name, (), stamp_of(about)), head, about.st_size)
 
 
 def _unless_empty(location: Location, head: bytes, size: int) -> Iterator[Candidate]:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from lungnet.evaluation.metrics import Metrics
 from lungnet.evaluation.predictions import NO_FOLD
+from lungnet.files import harmless
 
 MOST_ROWS = 2000
 """Rows in the page's table; the CSV beside it holds all."""
@@ -22,7 +23,6 @@ PICTURE_BUDGET_BYTES = 2_700_000
 """Of PNG on one page: a third more as base64, which leaves a page of 5 MB over a megabyte for the rest."""
 
 PNG = b"\x89PNG\r\n\x1a\n"
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 TEXT_COLUMNS = ("patient_id", "series_uid", "sample", "split")
 
 
@@ -67,11 +67,6 @@ def cases_csv(cases: pd.DataFrame) -> str:
     text = io.StringIO()
     shown.to_csv(text, index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
     return text.getvalue()
-
-
-def harmless(cell: str) -> str:
-    """The cell, with an apostrophe in front where a spreadsheet would run it (OWASP, CSV injection)."""
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from lungnet.config.preparation import PreparationConfig
 from lungnet.dicom import Found, series_key
 from lungnet.errors import InputError, MachineError, StoreError, UsageError
-from lungnet.files import UNFINISHED, machine_error, remove_unfinished
+from lungnet.files import UNFINISHED, harmless, machine_error, remove_unfinished
 from lungnet.store.labels import Labels
 from lungnet.store.layout import PICTURES, PREPARATION, SCANS, scan_folder, scan_keys
 from lungnet.store.manifest import Refusal, read_refused, store_labels, write_tables
@@ -58,9 +58,10 @@ def fill_store(
         refused = {(row.series_uid, row.path): row for row in read_refused(out)}
         usable = 0
         for row in _filled(found, out, spec, jobs):
-            refused.pop((row.series_uid, row.path), None)
+            patient, series, path = map(harmless, (row.patient_id, row.series_uid, row.path))
+            refused.pop((series, path), None)
             if row.status == "refused":
-                refused[row.series_uid, row.path] = Refusal(row.patient_id, row.series_uid, row.path, row.reason or "", row.detail)
+                refused[series, path] = Refusal(patient, series, path, row.reason or "", row.detail)
             usable += row.status != "refused"
             yield row
         write_tables(out, refused.values())

@@ -48,7 +48,7 @@ which holds those of all its other files."""
 
 @dataclass(frozen=True, order=True)
 class Refusal:
-    """A series that was not prepared; `path` is as the user gave it."""
+    """A series that was not prepared; ids and path as cells that no spreadsheet runs (`lungnet.files.harmless`)."""
 
     patient_id: str
     series_uid: str

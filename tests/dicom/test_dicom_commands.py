@@ -143,3 +143,11 @@ def test_the_row_of_a_series_tells_its_geometry(tmp_path: Path) -> None:
 def test_the_page_on_intake_tells_every_code(codes: dict[str, str]) -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "intake.md").read_text()
     assert [code for code, meaning in codes.items() if f"| `{code}` | {meaning} |" not in page] == []
+
+
+def test_ids_that_are_formulas_reach_the_table_as_text(tmp_path: Path) -> None:
+    write_series(tmp_path / "raw", chest(), Making(patient_id="=HYPERLINK(1)"))
+    assert run(convert, tmp_path / "raw", "--out", tmp_path / "out") is None
+    with (tmp_path / "out" / "series.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["patient_id"] == "'=HYPERLINK(1)"

@@ -124,3 +124,20 @@ def test_groups_that_do_not_tell_are_refused(tmp_path: Path, reason: str, words:
     assert found.refusal is not None
     assert found.refusal[0] == reason
     assert words in found.refusal[1]
+
+
+@pytest.mark.parametrize("change", [None, "exchanged", "short", "ragged"])
+def test_an_extended_offset_table_is_held_against_the_fragments(tmp_path: Path, change: str | None) -> None:
+    one = enhanced(list(range(6)))
+    one.compress(JPEGLSLossless, encapsulate_ext=True, generate_instance_uid=False)
+    assert len(one.ExtendedOffsetTable) == 48
+    table = np.frombuffer(one.ExtendedOffsetTable, "<u8").copy()
+    if change == "exchanged":
+        table[[2, 3]] = table[[3, 2]]
+    one.ExtendedOffsetTable = {"short": table[:5].tobytes(), "ragged": table.tobytes() + b"\0\0\0"}.get(change or "", table.tobytes())
+    (found,) = find_series([write(tmp_path, [one])])
+    if change is None:
+        np.testing.assert_array_equal(read_series(found).hu, HU)
+    else:
+        with pytest.raises(SeriesRefused, match=r"undecodable: Extended Offset Table \(7FE0,0001\)"):
+            read_series(found)

@@ -1,6 +1,8 @@
 """Where files come from: each is met once, and what cannot be met is told."""
 
 import os
+import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -100,3 +102,18 @@ def test_a_compressed_picture_that_promises_too_much_is_refused_by_its_header(tm
     assert found.refusal[0] == "too-large"
     (found,) = find_series([folder], IntakeConfig(largest_ratio=10))
     assert found.refusal is None
+
+
+def test_folders_may_be_deeper_than_calls_may_nest(tmp_path: Path) -> None:
+    folders = [tmp_path / "d"]
+    for _ in range(sys.getrecursionlimit() + 100):
+        folders.append(folders[-1] / "d")
+    for folder in folders:
+        folder.mkdir()
+    try:
+        write_series(folders[-1] / "a", chest())
+        assert not warned([tmp_path])
+    finally:
+        shutil.rmtree(folders[-1] / "a")
+        for folder in reversed(folders):
+            folder.rmdir()

@@ -12,7 +12,7 @@ import pytest
 
 from lungnet.evaluation.metrics import EvaluationOptions, evaluate_table
 from lungnet.reporting import ReportContext, write_report
-from lungnet.reporting.cases import MISS, case_table, harmless
+from lungnet.reporting.cases import MISS, case_table
 
 QUICK = EvaluationOptions(replicates=100)
 EVIL = "<script>alert('x')</script>"
@@ -185,11 +185,6 @@ def test_worst_errors_come_first():
     assert cases.loc[wrong, "off"].is_monotonic_decreasing
     misses = cases[cases["outcome"] == MISS]
     assert ((misses["label"] == 1) & (misses["probability"] < 0.5)).all()
-
-
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\tx", "=cmd|' /C calc'!A0"])
-def test_cells_that_a_spreadsheet_would_run_are_defused(cell):
-    assert harmless(cell) == f"'{cell}"
 
 
 def test_the_csv_of_cases_is_defused_and_complete(tmp_path):

@@ -139,3 +139,11 @@ def test_a_full_disk_is_told_and_what_is_done_stays(found, whole, tmp_path, spec
 
 def test_no_file_name_tells_an_id(whole):
     assert not [p for p in whole.rglob("*") if any(word in p.name for word in ("p0", "p1", "p2", "2.25"))]
+
+
+def test_refused_ids_that_are_formulas_are_listed_once_as_text(found, tmp_path, spec):
+    named = [replace(one, patient_id="=1+1", series_uid="=2+2") if one.patient_id == "gap" else one for one in found]
+    for _ in range(2):
+        list(fill_store(named, tmp_path / "s", spec))
+    (row,) = filling.read_refused(tmp_path / "s")
+    assert (row.patient_id, row.series_uid) == ("'=1+1", "'=2+2")

@@ -1,0 +1,132 @@
+"""Damaged, swollen and rewritten archives: nothing is lost in silence, nothing takes memory before it is counted."""
+
+import struct
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dicom_making import Making, chest, write_series
+
+from lungnet.config.intake import IntakeConfig
+from lungnet.dicom import Found, find_series, read_series
+from lungnet.errors import SeriesRefused
+
+DIRECTORY, END, END_64 = b"PK\1\2", b"PK\5\6", b"PK\6\6"
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """The chest in a zip, and nothing beside it."""
+    path = tmp_path / "zip" / "a.zip"
+    path.parent.mkdir()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(write_series(tmp_path / "series", chest()).iterdir()):
+            archive.write(file, file.name)
+    return path
+
+
+def at(data: bytes, signature: bytes, which: int = 0) -> int:
+    place = -1
+    for _ in range(which + 1):
+        place = data.index(signature, place + 1)
+    return place
+
+
+def refusals(path: Path, limits: IntakeConfig | None = None) -> list[str]:
+    return [f"{found.refusal[0]}: {found.refusal[1]}" for found in find_series([path], limits) if found.refusal]
+
+
+def chest_of(path: Path) -> Found:
+    (found,) = find_series([path])
+    np.testing.assert_array_equal(read_series(found).hu, chest())
+    return found
+
+
+def test_a_directory_entry_that_swallows_the_next_ones_is_told(archive: Path) -> None:
+    data = bytearray(archive.read_bytes())
+    sixth, eighth, end = at(data, DIRECTORY, 5), at(data, DIRECTORY, 7), at(data, END)
+    struct.pack_into("<H", data, sixth + 32, end - eighth + eighth - at(data, DIRECTORY, 6))
+    archive.write_bytes(data)
+    with zipfile.ZipFile(archive) as opened:
+        assert len(opened.infolist()) == 6  # nothing of it is told by the library
+    assert refusals(archive) == ["corrupt: the archive is broken (BadZipFile)"]
+
+
+def test_a_directory_that_is_shortened_with_its_count_is_told(archive: Path) -> None:
+    data = bytearray(archive.read_bytes())
+    end, last = at(data, END), at(data, DIRECTORY, 7)
+    struct.pack_into("<HHL", data, end + 8, 7, 7, last - at(data, DIRECTORY))
+    archive.write_bytes(data)
+    assert refusals(archive) == ["corrupt: the archive is broken (BadZipFile)"]
+
+
+def test_an_archive_behind_another_does_not_hide_it(archive: Path) -> None:
+    data = archive.read_bytes()
+    archive.write_bytes(data + data)
+    assert refusals(archive) == ["corrupt: the archive is broken (BadZipFile)"]
+
+
+def test_a_file_whose_name_ends_like_a_folder_is_read(archive: Path) -> None:
+    archive.write_bytes(archive.read_bytes().replace(b"006.dcm", b"006.dc/"))
+    chest_of(archive)
+
+
+def test_comments_and_zip64_are_read(archive: Path) -> None:
+    with zipfile.ZipFile(archive, "a") as opened:
+        opened.comment = b"from the ward " * 1000
+    chest_of(archive)
+    data = archive.read_bytes()
+    end = at(data, END)
+    _, _, count, _, length, offset = struct.unpack_from("<HHHHLL", data, end + 4)
+    record = struct.pack("<4sQHHLLQQQQ", END_64, 44, 45, 45, 0, 0, count, count, length, offset)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, end, 1)
+    for promised, is_sound in ((count, True), (count + 1, False)):
+        wide = bytearray(data[:end] + record + locator + data[end:])
+        struct.pack_into("<QQ", wide, end + 24, promised, promised)
+        struct.pack_into("<HHLL", wide, end + 76 + 8, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF)
+        archive.write_bytes(wide)
+        if is_sound:
+            chest_of(archive)
+        else:
+            assert refusals(archive) == ["corrupt: the archive is broken (BadZipFile)"]
+
+
+def directory_of(count: int) -> bytes:
+    """A zip that is nothing but a directory of empty files."""
+    entry = struct.pack("<4s6H3L5H2L", DIRECTORY, 20, 20, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"a"
+    end = struct.pack("<4s4H2LH", END, 0, 0, count & 0xFFFF, count & 0xFFFF, len(entry) * count, 30, 0)
+    return b"PK\3\4" + bytes(26) + entry * count + end
+
+
+def test_a_zip_within_a_zip_is_counted_before_its_names_take_memory(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as outer:
+        outer.writestr("inner.zip", directory_of(1_000_000))
+    start = time.process_time()
+    assert refusals(tmp_path) == ["too-large: the archive unpacks to more than 200 times its size"]
+    assert time.process_time() - start < 5
+    assert refusals(tmp_path, IntakeConfig(most_members=1000)) == ["too-large: more than 1,000 files in one archive"]
+
+
+@pytest.mark.parametrize("where", ["zip", "file"])
+def test_what_was_rewritten_after_it_was_found_is_refused(tmp_path: Path, archive: Path, where: str) -> None:
+    folder = archive.parent if where == "zip" else tmp_path / "series"
+    (found,) = find_series([folder])
+    if where == "zip":
+        with zipfile.ZipFile(archive, "w") as again:
+            for file in sorted((tmp_path / "series").iterdir(), reverse=True):
+                again.write(file, file.name)
+    else:
+        other = write_series(tmp_path / "other", chest(seed=1), Making(series_uid="1.2.3")) / "003.dcm"
+        (folder / "003.dcm").write_bytes(other.read_bytes())
+    with pytest.raises(SeriesRefused, match="undecodable: the file was changed after it was found"):
+        read_series(found)
+
+
+def test_a_file_that_is_touched_by_name_alone_is_read(tmp_path: Path) -> None:
+    (found,) = find_series([write_series(tmp_path / "a", chest())])
+    for path in (tmp_path / "a").iterdir():
+        path.chmod(0o600)
+        (tmp_path / path.name).hardlink_to(path)
+    np.testing.assert_array_equal(read_series(found).hu, chest())

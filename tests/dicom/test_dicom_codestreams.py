@@ -1,0 +1,140 @@
+"""Compressed frames that are longer, shorter or other than they should be: told or refused, never filled up in silence."""
+
+import struct
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from dicom_making import Making, chest, datasets, write
+from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate, generate_frames
+from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
+
+from lungnet.dicom import find_series, read_series
+from lungnet.dicom.codecs import codestream_size, is_irreversible
+from lungnet.errors import SeriesRefused
+from lungnet.volume import Volume
+
+HU = chest(slices=4, size=64)
+
+
+def read(folder: Path, made: list[Dataset]) -> Volume:
+    (found,) = find_series([write(folder, made)])
+    return read_series(found)
+
+
+def reframed(made: list[Dataset], change: object) -> list[Dataset]:
+    """Data sets with the codestream of each changed."""
+    for one in made:
+        (frame,) = generate_frames(one.PixelData, number_of_frames=1)
+        one.PixelData = encapsulate([change(frame)])  # type: ignore[operator]
+        one["PixelData"].VR = "OB"
+        one["PixelData"].is_undefined_length = True
+    return made
+
+
+def compressed(syntax: str) -> list[Dataset]:
+    made = datasets(HU)
+    for one in made:
+        one.compress(syntax, generate_instance_uid=False)
+    return made
+
+
+def run_lengths(frame: bytes) -> list[bytes]:
+    """The two segments of a frame."""
+    first, second = struct.unpack_from("<LL", frame, 4)
+    return [frame[first:second], frame[second:]]
+
+
+def joined(segments: list[bytes]) -> bytes:
+    starts = np.cumsum([64, *map(len, segments[:-1])])
+    return struct.pack("<16L", len(segments), *starts, *[0] * (15 - len(segments))) + b"".join(segments)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_run_lengths_that_go_on_after_the_picture_are_told(tmp_path: Path, which: int) -> None:
+    def longer(frame: bytes) -> bytes:
+        segments = run_lengths(frame)
+        segments[which] += b"\xff\7" * 10
+        return joined(segments)
+
+    volume = read(tmp_path, reframed(compressed(RLELossless), longer))
+    np.testing.assert_array_equal(volume.hu, HU)
+    assert {w.code for w in volume.warnings} == {"trailing-data"}
+    assert not read(tmp_path / "sound", reframed(compressed(RLELossless), lambda frame: joined(run_lengths(frame)))).warnings
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda segments: [segments[0], segments[1] + b"\xff\7" * 5000], "too long"),
+        (lambda segments: [segments[0], segments[1][:-200]], "refuses the frame"),
+        (lambda segments: segments[:1], "refuses the frame"),
+    ],
+)
+def test_run_lengths_that_cannot_be_the_picture_are_refused(tmp_path: Path, change: object, words: str) -> None:
+    made = reframed(compressed(RLELossless), lambda frame: joined(change(run_lengths(frame))))  # type: ignore[operator]
+    with pytest.raises(SeriesRefused, match=f"undecodable: .*{words}"):
+        read(tmp_path, made)
+
+
+def jpegs(*flags: int) -> list[Dataset]:
+    """The chest in 256 grey levels as baseline or progressive JPEG."""
+    made = datasets(HU, Making(syntax=JPEGBaseline8Bit, slope=8, is_signed=False))
+    for one, plane in zip(made, HU, strict=True):
+        encoded = cv2.imencode(".jpg", np.clip((plane + 1024.0) / 8, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 95, *flags])[1]
+        one.BitsAllocated, one.BitsStored, one.HighBit = 8, 8, 7
+        one.PixelData = encapsulate([encoded.tobytes()])
+        one["PixelData"].VR = "OB"
+        one["PixelData"].is_undefined_length = True
+    return made
+
+
+def test_a_jpeg_that_lost_its_middle_but_not_its_end_is_refused(tmp_path: Path) -> None:
+    assert np.abs(read(tmp_path / "sound", jpegs()).hu.astype(int) - HU).max() < 80
+
+    def cut(frame: bytes) -> bytes:
+        start = frame.index(b"\xff\xda") + 20
+        return frame[: start + (len(frame) - start) // 3] + b"\xff\xd9"
+
+    with pytest.raises(SeriesRefused, match="undecodable: the JPEG decoder finds the frame's data corrupt"):
+        read(tmp_path / "cut", reframed(jpegs(), cut))
+
+
+def test_a_jpeg_that_draws_a_picture_a_hundred_times_is_refused(tmp_path: Path) -> None:
+    def repeated(frame: bytes) -> bytes:
+        start = frame.rindex(b"\xff\xda")
+        return frame[:-2] + frame[start:-2] * 100 + b"\xff\xd9"
+
+    progressive = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
+    assert read(tmp_path / "sound", jpegs(*progressive)).hu.shape == HU.shape
+    with pytest.raises(SeriesRefused, match="undecodable: the codestream draws the picture in more than 64 scans"):
+        read(tmp_path / "scans", reframed(jpegs(*progressive), repeated))
+
+
+def boxed(codestream: bytes) -> bytes:
+    """A codestream within JP2 boxes, after one that holds bytes that look like another (ISO 15444-1 annex I)."""
+    decoy = b"\xff\x4f\xff\x51" + bytes(60) + b"\xff\x52" + bytes(12)
+    header = struct.pack(">L4s", 22, b"ihdr") + struct.pack(">LLHBBBB", *HU.shape[1:], 1, 0x8F, 7, 0, 0)
+    header += struct.pack(">L4s", 15, b"colr") + struct.pack(">BBBL", 1, 0, 0, 17)
+    boxes = [(b"jP  ", b"\r\n\x87\n"), (b"ftyp", b"jp2 \0\0\0\0jp2 "), (b"jp2h", header), (b"free", decoy), (b"jp2c", codestream)]
+    return b"".join(struct.pack(">L4s", 8 + len(data), name) + data for name, data in boxes)
+
+
+def test_a_codestream_in_jp2_boxes_is_found_by_its_box(tmp_path: Path) -> None:
+    (plain,) = generate_frames(compressed(JPEG2000Lossless)[0].PixelData, number_of_frames=1)
+    assert codestream_size(boxed(plain)) == codestream_size(plain) == (64, 68, 1, 16)
+    assert not is_irreversible(boxed(plain))
+    assert codestream_size(boxed(plain)[:60]) is None
+    volume = read(tmp_path, reframed(compressed(JPEG2000Lossless), boxed))
+    np.testing.assert_array_equal(volume.hu, HU)
+    assert not volume.warnings
+
+
+def test_what_pydicom_warns_of_is_not_printed(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made = reframed(compressed(RLELossless), lambda frame: frame + b"\xff\7" * 3)
+        assert {w.code for w in read(tmp_path, made).warnings} == {"trailing-data"}
