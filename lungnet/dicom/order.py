@@ -1,5 +1,6 @@
 """Whether slices lie in the order their positions claim, by what they show: neighbours in a body resemble each other."""
 
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -13,8 +14,11 @@ FOREIGN_RATIO = 1.6
 JUMP_RATIO = 1.25
 """A step so much larger than the steps around it makes its two slices suspects of an exchange."""
 
-EXCHANGE_GAIN = 0.8
-"""Two suspects whose exchange lowers the differences to the slices around them to this part are out of order."""
+EXCHANGE_GAIN, NEIGHBOUR_GAIN = 0.8, 0.9
+"""Two suspects, or two neighbours, whose exchange lowers the differences to the slices around them to this part are out of order.
+
+Exchanging sound neighbours of the three LIDC scans raises them to 1.37 times and more, to 1.1 under 60 HU of added noise.
+"""
 
 BREAK_RATIO = 2.2
 """A step so much larger than the usual one around it is where blocks of slices were exchanged or joined; sound axial scans reach 1.6."""
@@ -49,20 +53,28 @@ def check_order(stack: NDArray[np.int16], *, with_blocks: bool = True) -> list[W
     breaks = np.flatnonzero(steps > BREAK_RATIO * np.maximum(_usual(steps, _BREAK_WINDOW), _SMALLEST_DIFFERENCE_HU)) + 1
     if with_blocks and min(stack.shape[1:]) >= _SMALLEST_JUDGED and breaks.size and not foreign.size:
         warnings.append(Warned("discontinuity", f"{_some(breaks)} differ(s) from the one before far more than slices around do"))
-    for i, j in combinations(_suspects(steps), 2):
-        if _cost(small, i, j, exchanged=True) < EXCHANGE_GAIN * _cost(small, i, j, exchanged=False):
-            warnings.append(Warned("slice-order", f"slices {i + 1} and {j + 1} would fit better exchanged"))
-            break
+    exchanged = _exchanged_neighbours(steps, skips) or next(filter(partial(_would_fit, small), combinations(_suspects(steps), 2)), None)
+    if exchanged is not None:
+        warnings.append(Warned("slice-order", f"slices {exchanged[0] + 1} and {exchanged[1] + 1} would fit better exchanged"))
     return warnings
 
 
+def _exchanged_neighbours(steps: NDArray[np.float32], skips: NDArray[np.float32]) -> tuple[int, int] | None:
+    """The first two neighbours that fit better the other way round; the step between them stays and is not counted."""
+    nothing = np.zeros(1, np.float32)
+    before = np.concatenate([nothing, steps[:-1]]) + np.concatenate([steps[1:], nothing])
+    after = np.concatenate([nothing, skips]) + np.concatenate([skips, nothing])
+    places = np.flatnonzero((after < NEIGHBOUR_GAIN * before) & (before > _SMALLEST_DIFFERENCE_HU))
+    return (int(places[0]), int(places[0]) + 1) if places.size else None
+
+
 def _suspects(steps: NDArray[np.float32]) -> list[int]:
-    """Slices at steps that are larger than those around, the most conspicuous ones; of a short stack all."""
+    """Both ends, and slices at steps that are larger than those around, the most conspicuous ones; of a short stack all."""
     if len(steps) < _MOST_SUSPECTS:
         return list(range(len(steps) + 1))
     ratio = np.where(steps > _SMALLEST_DIFFERENCE_HU, steps / _usual(steps, _WINDOW), 0)
     jumps = np.argsort(-ratio, kind="stable")[: _MOST_SUSPECTS // 2]
-    return sorted({int(i + side) for i in jumps if ratio[i] > JUMP_RATIO for side in (0, 1)})
+    return sorted({0, len(steps)} | {int(i + side) for i in jumps if ratio[i] > JUMP_RATIO for side in (0, 1)})
 
 
 def _usual(steps: NDArray[np.float32], window: int) -> NDArray[np.float32]:
@@ -72,11 +84,17 @@ def _usual(steps: NDArray[np.float32], window: int) -> NDArray[np.float32]:
     return median
 
 
-def _cost(small: NDArray[np.float32], i: int, j: int, *, exchanged: bool) -> float:
-    """Sum of the differences between neighbours that an exchange of two slices would touch."""
-    touched = sorted({k for k in (i - 1, i, j - 1, j) if 0 <= k < len(small) - 1})
-    place = {i: j, j: i} if exchanged else {}
-    return float(sum(np.abs(small[place.get(k, k)] - small[place.get(k + 1, k + 1)]).mean() for k in touched))
+def _would_fit(small: NDArray[np.float32], pair: tuple[int, int]) -> bool:
+    """Whether an exchange of two slices lowers the differences between neighbours that it changes."""
+    i, j = pair
+    place = {i: j, j: i}
+    touched = {k for k in (i - 1, i, j - 1, j) if 0 <= k < len(small) - 1}
+    before = {frozenset((k, k + 1)) for k in touched}
+    after = {frozenset((place.get(k, k), place.get(k + 1, k + 1))) for k in touched}
+    was, would = (
+        sum(float(np.abs(np.subtract(*small[list(edge)])).mean()) for edge in edges) for edges in (before - after, after - before)
+    )
+    return would < EXCHANGE_GAIN * was
 
 
 def _thumbnails(stack: NDArray[np.int16]) -> NDArray[np.float32]:

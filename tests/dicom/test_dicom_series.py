@@ -203,7 +203,7 @@ def test_an_exact_copy_is_dropped_and_a_rival_is_refused(tmp_path: Path) -> None
     assert refusal(tmp_path / "rival") == "duplicate-position"
 
 
-@pytest.mark.parametrize(("i", "j"), [(2, 3), (1, 5), (3, 6)])
+@pytest.mark.parametrize(("i", "j"), [(2, 3), (1, 5), (3, 6), (0, 1), (10, 11), (0, 2), (9, 11)])
 def test_swapped_and_repeated_pixels_are_noticed(tmp_path: Path, i: int, j: int) -> None:
     made = datasets(chest(slices=12))
     made[i].PixelData, made[j].PixelData = made[j].PixelData, made[i].PixelData
