@@ -23,7 +23,7 @@ Exchanging sound neighbours of the three LIDC scans raises them to 1.37 times an
 BREAK_RATIO = 2.2
 """A step so much larger than the usual one around it is where blocks of slices were exchanged or joined; sound axial scans reach 1.6."""
 
-_STRIDE = 8
+_THUMBNAIL_ROWS, _WIDEST_STRIDE = 64, 8
 _SMALLEST_DIFFERENCE_HU = 2.0
 _MOST_SUSPECTS = 24
 _WINDOW, _BREAK_WINDOW = 3, 5
@@ -98,11 +98,10 @@ def _would_fit(small: NDArray[np.float32], pair: tuple[int, int]) -> bool:
 
 
 def _thumbnails(stack: NDArray[np.int16]) -> NDArray[np.float32]:
-    """Every eighth row, means of eight columns: enough to compare slices, with a third of the noise."""
-    columns = stack.shape[2] // _STRIDE * _STRIDE
-    if columns == 0:
-        return np.clip(stack, -1000, 500).astype(np.float32)
-    rows = np.clip(stack[:, ::_STRIDE, :columns], -1000, 500).reshape(len(stack), -1, columns // _STRIDE, _STRIDE)
+    """Of 512 rows every eighth, and means of eight columns: enough to compare slices, with a third of the noise; of fewer more."""
+    stride = min(max(1, min(stack.shape[1:]) // _THUMBNAIL_ROWS), _WIDEST_STRIDE)
+    columns = stack.shape[2] // stride * stride
+    rows = np.clip(stack[:, ::stride, :columns], -1000, 500).reshape(len(stack), -1, columns // stride, stride)
     means: NDArray[np.float32] = rows.mean(axis=3, dtype=np.float32)
     return means
 
