@@ -77,6 +77,8 @@ WARNINGS: Final[dict[str, str]] = {
     "transfer-syntax": "the transfer syntax was missing or wrong and was recognized from the data",
     "trailing-data": "the pixel data is longer than the picture; what is too much was ignored",
     "no-identity": "the format carries no ids; the file's name stands for them",
+    "orientation-tag": "the anatomical orientation that the MetaImage header names disagrees with its matrix, which was used",
+    "two-affines": "qform and sform of the NIfTI header place the volume differently; the sform was used",
     "assumed-hu": "the format has no unit; values were taken as HU",
 }
 """Every warning, with its meaning."""

@@ -1,5 +1,6 @@
 """Small DICOM series for tests: a smooth body with two lungs, written with pydicom."""
 
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,3 +106,11 @@ def write(folder: Path, made: list[Dataset], names: list[str] | None = None) -> 
 def write_series(folder: Path, hu: np.ndarray, how: Making | None = None) -> Path:
     """Write a stack as a DICOM series."""
     return write(folder, datasets(hu, how))
+
+
+def zipped(folder: Path, path: Path, prefix: str = "") -> Path:
+    """Pack the files of a folder."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.iterdir()):
+            archive.write(file, prefix + file.name)
+    return path

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dicom_making import Making, chest, write_series
+from dicom_making import Making, chest, write_series, zipped
 
 from lungnet.config.intake import IntakeConfig
 from lungnet.dicom import Found, find_series, read_series
@@ -21,10 +21,7 @@ def archive(tmp_path: Path) -> Path:
     """The chest in a zip, and nothing beside it."""
     path = tmp_path / "zip" / "a.zip"
     path.parent.mkdir()
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in sorted(write_series(tmp_path / "series", chest()).iterdir()):
-            archive.write(file, file.name)
-    return path
+    return zipped(write_series(tmp_path / "series", chest()), path)
 
 
 def at(data: bytes, signature: bytes, which: int = 0) -> int:

@@ -1,0 +1,158 @@
+"""What MetaImage, NRRD and NIfTI have in common: a header that is held against bounds, then values that must be all there.
+
+Other readers of these formats take what is missing for granted: absent spacing is 1 mm, absent orientation is none, values
+that end early are zeros. Here the header must say where the patient lies, and the values must have the bytes it promises.
+"""
+
+import bz2
+import gzip
+import io
+import math
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lungnet.config.intake import IntakeConfig
+from lungnet.dicom import reasons
+from lungnet.dicom.geometry import DIRECTION_TOLERANCE
+from lungnet.errors import SeriesRefused
+from lungnet.volume import Warned
+
+Packing = Literal["", "zlib", "gzip", "bzip2"]
+
+LARGEST_TEXT_HEADER = 64 << 10
+
+_KINDS = "iuf"
+_LARGEST_VOXEL_MM = 100
+
+
+@dataclass(frozen=True, eq=False)
+class RawVolume:
+    """What a reader of another format gives.
+
+    Attributes:
+        array: stored values, three axes in any order.
+        affine: 4x4 from the array's indices to LPS millimetres.
+        slope: HU of one unit; `intercept` HU of 0.
+        warnings: what the header makes doubtful.
+    """
+
+    array: NDArray[Any]
+    affine: NDArray[np.float64]
+    slope: float = 1.0
+    intercept: float = 0.0
+    warnings: tuple[Warned, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class VolumeFile:
+    """A volume file, opened.
+
+    Attributes:
+        file: at its beginning.
+        size: in bytes.
+        folder: that it lies in; None within an archive, where no file lies beside it.
+    """
+
+    file: IO[bytes]
+    size: int
+    folder: Path | None = None
+
+    @classmethod
+    def of_bytes(cls, data: bytes) -> "VolumeFile":
+        """A member of an archive."""
+        return cls(io.BytesIO(data), len(data))
+
+    def beside(self, name: str) -> "VolumeFile":
+        """The data file that a header names: only one in the same folder is opened.
+
+        Raises:
+            SeriesRefused: it names another place, several files, or one that is not there.
+        """
+        path = None if self.folder is None else self.folder / name
+        if any(part in name for part in "/\\%") or path is None or not path.is_file():
+            raise SeriesRefused(reasons.CORRUPT, "the header names a data file that is not one file beside it")
+        return VolumeFile(path.open("rb"), path.stat().st_size, self.folder)
+
+
+def check_size(shape: list[int], kind: np.dtype[Any], packed: int, limits: IntakeConfig) -> None:
+    """Refuse a header before memory is taken for what it promises.
+
+    Args:
+        shape: voxels along each axis.
+        kind: of a value.
+        packed: bytes of the file, or files.
+        limits: the bounds.
+
+    Raises:
+        SeriesRefused: no three axes, none along one, no plain numbers, too many voxels, or more than so many bytes can hold.
+    """
+    if len(shape) != 3:
+        raise SeriesRefused(reasons.NOT_CT, f"{len(shape)} dimensions, a CT volume has 3")
+    if kind.kind not in _KINDS:
+        raise SeriesRefused(reasons.NOT_CT, "the values are no plain numbers")
+    if min(shape) < 1:
+        raise SeriesRefused(reasons.CORRUPT, f"{min(shape)} voxels along an axis")
+    voxels = math.prod(shape)
+    if voxels > limits.largest_voxels:
+        raise SeriesRefused(reasons.TOO_LARGE, f"{voxels:,} voxels, at most {limits.largest_voxels:,} are read")
+    if voxels * kind.itemsize > max(packed * limits.largest_ratio, limits.always_allowed_bytes):
+        raise SeriesRefused(reasons.TOO_LARGE, f"the header promises {voxels:,} voxels of {kind.itemsize} bytes, the file has {packed:,}")
+
+
+def check_affine(affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The affine, if it has right angles and finite lengths.
+
+    Raises:
+        SeriesRefused: it has not.
+    """
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    if not np.isfinite(affine).all() or lengths.min() <= 0 or lengths.max() > _LARGEST_VOXEL_MM:
+        raise SeriesRefused(reasons.CORRUPT, "voxel sizes are not positive millimetres")
+    cosines = (affine[:3, :3] / lengths).T @ (affine[:3, :3] / lengths)
+    if np.abs(cosines - np.eye(3)).max() > DIRECTION_TOLERANCE:
+        raise SeriesRefused(
+            reasons.TILTED_GANTRY, "the axes are not at right angles; convert from DICOM, where a tilted stack is sheared back"
+        )
+    return affine
+
+
+def read_values(source: VolumeFile, kind: np.dtype[Any], shape: list[int], packing: Packing = "") -> NDArray[Any]:
+    """The values from where the file stands to its end: exactly as many as the header promises.
+
+    Args:
+        source: at the first value.
+        kind: of a value, with its byte order.
+        shape: in C order.
+        packing: how they are compressed; checksums are held.
+
+    Raises:
+        SeriesRefused: undecodable: there are more or fewer bytes, or they cannot be unpacked.
+    """
+    needed = math.prod(shape) * kind.itemsize
+    try:
+        data = _unpacked(source.file, packing, needed + 1)
+    except (EOFError, OSError, zlib.error, ValueError) as error:
+        raise SeriesRefused(reasons.UNDECODABLE, f"the packed values are broken or end too early ({type(error).__name__})") from error
+    if len(data) != needed:
+        found = f"more than {needed:,}" if len(data) > needed else f"{len(data):,}"
+        raise SeriesRefused(reasons.UNDECODABLE, f"{found} bytes of values, the header promises {needed:,}")
+    return np.frombuffer(data, kind).reshape(shape)
+
+
+def _unpacked(file: IO[bytes], packing: Packing, most: int) -> bytes:
+    if packing == "gzip":
+        return gzip.GzipFile(fileobj=file).read(most)
+    if packing == "bzip2":
+        return bz2.BZ2File(file).read(most)
+    if packing == "zlib":
+        stream = zlib.decompressobj()
+        data = stream.decompress(file.read(), most)
+        if not stream.eof or stream.unused_data:
+            raise EOFError
+        return data
+    return file.read(most)
