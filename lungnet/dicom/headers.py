@@ -16,6 +16,7 @@ OTHER_UNITS = frozenset(["OD", "MGML", "Z_EFF", "ED", "EDW", "PCT"])
 """Rescale Types that are certainly no HU (PS3.3 section C.11.1.1.2)."""
 
 T: Final[dict[str, int]] = {
+    "character_set": 0x00080005,
     "image_type": 0x00080008,
     "sop_class": 0x00080016,
     "modality": 0x00080060,
@@ -111,7 +112,7 @@ class Headers:
         """Who and what, stored once."""
         text = values.text
         made = Identity(
-            text(T["patient_id"]),
+            values.named(T["patient_id"], T["character_set"]),
             text(T["study_uid"]),
             text(T["series_uid"]),
             text(T["modality"]).upper(),

@@ -4,6 +4,7 @@ import itertools
 import math
 import os
 import struct
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,6 +169,11 @@ class Values:
         """One text, without padding and control characters; empty where absent."""
         return clean(self.raw.get(tag, b""))
 
+    def named(self, tag: int, character_set: int) -> str:
+        """One text in the characters that Specific Character Set (0008,0005) names: ids of two patients must not become one."""
+        raw, sets = self.raw.get(tag, b""), self.raw.get(character_set, b"")
+        return clean(raw) if raw.isascii() and b"\x1b" not in raw else printable(_decoded(raw, sets))
+
     def texts(self, tag: int) -> tuple[str, ...]:
         """A multi-valued text."""
         raw = self.raw.get(tag, b"")
@@ -210,18 +216,41 @@ class Values:
             return None
 
 
+def _decoded(raw: bytes, sets: bytes) -> str:
+    """Text by the character sets of PS3.3 section C.12.1.1.2, or as it looks where they cannot be followed."""
+    from pydicom.charset import convert_encodings, decode_bytes
+    from pydicom.valuerep import TEXT_VR_DELIMS
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # pydicom goes on with another set, and its warnings quote the value
+            return decode_bytes(raw, convert_encodings([part.strip() for part in sets.decode("ascii").split("\\")]), TEXT_VR_DELIMS)
+    except (UnicodeError, LookupError, Warning):
+        return _as_it_looks(raw)
+
+
+def _as_it_looks(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
 def clean(raw: bytes) -> str:
+    """Printable text of raw bytes as they look; see `printable`."""
+    return printable(_as_it_looks(raw))
+
+
+def printable(text: str) -> str:
     """Printable text of at most 64 characters, the bound of the value representations used here (PS3.5 section 6.2).
 
     It ends at the first control character: beyond it a wrong length has run into the next element, maybe a person's name.
+    What else cannot be printed is spelled by its number, as two ids must not become one.
     """
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        text = raw.decode("latin-1")
     text = text.strip(" \0\t\r\n")
     if not text.isprintable():
-        text = "".join(itertools.takewhile(str.isprintable, text)).strip()
+        text = "".join(itertools.takewhile(lambda c: c >= " " and c != "\x7f", text)).strip(" ")
+        text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
     return text[:64]
 
 

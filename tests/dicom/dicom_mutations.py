@@ -7,7 +7,6 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,14 +15,13 @@ import nibabel
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
 from dicom_making import LOSSLESS, Making, chest, datasets, write, write_series
+from dicom_structures import ON_FILES, ON_VOLUME, OnFiles, OnVolume, Rng
 from pydicom import dcmread
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from lungnet.seeds import stream
 
 TRUTH = chest(slices=7, size=40)
-
-Rng = np.random.Generator
 
 
 @dataclass(frozen=True)
@@ -256,7 +254,11 @@ def formats(rng: Rng, folder: Path, files: list[bytes]) -> tuple[Path, bool]:
     return folder, False
 
 
-MUTATIONS: dict[str, Callable[[Rng, Path, list[bytes]], tuple[Path, bool]]] = {
+def _on_truth(mutation: OnVolume) -> OnFiles:
+    return lambda rng, folder, _: mutation(rng, folder, TRUTH)
+
+
+MUTATIONS: dict[str, OnFiles] = {
     f.__name__: f
     for f in (
         header_bytes,
@@ -274,5 +276,6 @@ MUTATIONS: dict[str, Callable[[Rng, Path, list[bytes]], tuple[Path, bool]]] = {
         links,
         fragments,
         formats,
+        *ON_FILES,
     )
-}
+} | {f.__name__: _on_truth(f) for f in ON_VOLUME}

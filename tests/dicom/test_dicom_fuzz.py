@@ -14,6 +14,7 @@ from lungnet.errors import LungnetError
 
 SEED, CASES = 3, 500
 LONGEST_S, MOST_KB = 5.0, 2 << 20
+ALWAYS_TOLD = {"no-identity", "assumed-hu"}  # of every file of another format
 
 
 def run_case(case: Case) -> str:
@@ -24,7 +25,8 @@ def run_case(case: Case) -> str:
                 volume = read_series(found)
             except LungnetError:
                 continue
-            if case.must_notice and not volume.warnings and not np.array_equal(volume.hu, TRUTH):
+            told = {warned.code for warned in volume.warnings} - ALWAYS_TOLD
+            if case.must_notice and not told and not np.array_equal(volume.hu, TRUTH):
                 return "a wrong volume without a warning"
     except LungnetError:
         pass

@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -281,3 +282,29 @@ def test_limits_are_settings(tmp_path: Path) -> None:
     (found,) = find_series([tmp_path], IntakeConfig(fewest_slices=20))
     assert found.refusal is not None
     assert found.refusal[0] == "too-few-slices"
+
+
+@pytest.mark.parametrize(
+    ("character_set", "raw", "patient_id"),
+    [
+        (b"ISO_IR 100", "Müller-1".encode("latin-1"), "Müller-1"),
+        (b"ISO_IR 192", "Müller-1".encode(), "Müller-1"),
+        (b"ISO_IR 144", "Яков7".encode("iso8859-5"), "Яков7"),
+        (b"GB18030", "患者12".encode("gb18030"), "患者12"),
+        (b"ISO_IR 13", b"\xd4\xcf\xc0\xde-3", "ﾔﾏﾀﾞ-3"),
+        (b"\\ISO 2022 IR 87", b"\x1b$B;3ED\x1b(B9", "山田9"),
+        (b"NOBODY KNOWS", "Müller-1".encode(), "Müller-1"),
+        (b"", b"A\x82\xa0", "A\\u0082\\u00a0"),
+        (b"", b"A\x82\xa1", "A\\u0082\xa1"),
+        (b"", b"A1\x01Quxley^Zenobia", "A1"),
+    ],
+)
+def test_ids_are_read_in_their_characters_and_two_stay_two(tmp_path: Path, character_set: bytes, raw: bytes, patient_id: str) -> None:
+    folder = write_series(tmp_path, chest(slices=4), Making(patient_id="@" * (len(raw) + len(raw) % 2)))
+    for path in folder.iterdir():
+        data = path.read_bytes().replace(b"@" * (len(raw) + len(raw) % 2), raw + b" " * (len(raw) % 2))
+        at = data.index(b"\x08\x00\x08\x00CS")
+        stated = character_set + b" " * (len(character_set) % 2)
+        path.write_bytes(data[:at] + struct.pack("<HH2sH", 8, 5, b"CS", len(stated)) + stated + data[at:])
+    (found,) = find_series([folder])
+    assert found.patient_id == patient_id
