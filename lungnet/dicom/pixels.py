@@ -15,6 +15,7 @@ from lungnet.dicom.elements import DEFLATED, EXTENDED_OFFSETS, UNDEFINED, OddHea
 from lungnet.dicom.slices import Encoding, Slice
 from lungnet.dicom.values import native_values, stored_values
 
+_MOST_FRAGMENTS = 10_000  # of a frame; fragments of a few bytes only cost time
 _ITEM, _SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 
 Decoded = tuple[int, NDArray[np.generic], frozenset[str]]
@@ -124,7 +125,7 @@ def _frames(data: bytes, how: Encoding, offset_table: bytes) -> list[bytes]:
     """Split encapsulated Pixel Data into frames (PS3.5 annex A.4)."""
     from pydicom.encaps import generate_frames
 
-    starts = _fragments(data)
+    starts = _fragments(data, _MOST_FRAGMENTS * max(how.frames, 1))
     # With such a table each frame is one fragment (PS3.3 section C.7.6.3.1.8), so it must repeat what the fragments say.
     told = [int.from_bytes(offset_table[at : at + 8], "little") for at in range(0, len(offset_table), 8)]
     if told and told != [start - starts[1] for start in starts[1:]]:
@@ -140,7 +141,7 @@ def _frames(data: bytes, how: Encoding, offset_table: bytes) -> list[bytes]:
     return frames
 
 
-def _fragments(data: bytes) -> list[int]:
+def _fragments(data: bytes, most: int) -> list[int]:
     """Where items begin, the first of which is the Basic Offset Table; what ends early is refused, as decoders would fill it up."""
     at = 0
     starts: list[int] = []
@@ -148,6 +149,8 @@ def _fragments(data: bytes) -> list[int]:
         tag, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
         if tag == _SEQUENCE_END:
             return starts
+        if len(starts) > most:
+            raise UndecodableError(f"pixel data is in more than {most:,} fragments")
         if tag != _ITEM:
             raise UndecodableError(f"no fragment of pixel data begins at its byte {at:,}")
         starts.append(at)

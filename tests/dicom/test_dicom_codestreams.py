@@ -138,3 +138,13 @@ def test_what_pydicom_warns_of_is_not_printed(tmp_path: Path) -> None:
         warnings.simplefilter("error")
         made = reframed(compressed(RLELossless), lambda frame: frame + b"\xff\7" * 3)
         assert {w.code for w in read(tmp_path, made).warnings} == {"trailing-data"}
+
+
+def test_a_frame_in_ten_thousands_of_fragments_is_refused(tmp_path: Path) -> None:
+    made = compressed(RLELossless)
+    (frame,) = generate_frames(made[1].PixelData, number_of_frames=1)
+    made[1].PixelData = encapsulate([frame], has_bot=False).replace(
+        b"\xfe\xff\x00\xe0", bytes.fromhex("feff00e000000000") * 10_002 + b"\xfe\xff\x00\xe0", 1
+    )
+    with pytest.raises(SeriesRefused, match="undecodable: pixel data is in more than 10,000 fragments"):
+        read(tmp_path, made)

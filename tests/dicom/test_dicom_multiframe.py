@@ -1,6 +1,7 @@
 """Enhanced CT: the frames of one file are the slices of one series, wherever their place is told."""
 
 import resource
+import struct
 import zlib
 from pathlib import Path
 
@@ -141,3 +142,14 @@ def test_an_extended_offset_table_is_held_against_the_fragments(tmp_path: Path, 
     else:
         with pytest.raises(SeriesRefused, match=r"undecodable: Extended Offset Table \(7FE0,0001\)"):
             read_series(found)
+
+
+def test_a_million_functional_groups_are_not_parsed(tmp_path: Path) -> None:
+    path = write(tmp_path, [enhanced(list(range(6)))]) / "000.dcm"
+    data = path.read_bytes()
+    groups, pixels = data.index(b"\x00\x52\x30\x92SQ"), data.index(b"\xe0\x7f\x10\x00")
+    items = b"\xfe\xff\x00\xe0" + bytes(4)
+    swollen = data[: groups + 8] + struct.pack("<L", len(items) * 1_000_000) + items * 1_000_000
+    path.write_bytes(swollen + data[pixels:])
+    (found,) = find_series([path])
+    assert found.refusal == ("corrupt", "the header holds more than 200,000 items of sequences")
