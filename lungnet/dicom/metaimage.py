@@ -37,6 +37,7 @@ _OTHER_NAMES: Final = {
     "Position": "Offset",
     "Origin": "Offset",
 }
+_OTHER_MODALITIES: Final = ("MET_MOD_MR", "MET_MOD_NM", "MET_MOD_US")
 _LAST_KEY: Final = "ElementDataFile"
 _FROM, _TO = "RAI", "LPS"
 """AnatomicalOrientation of an axial LPS volume: letters say where an axis comes from; some writers say where it goes."""
@@ -53,15 +54,13 @@ def read_metaimage(source: VolumeFile, limits: IntakeConfig) -> RawVolume:
     header, begin = _header(source.file.read(LARGEST_TEXT_HEADER))
     kind = np.dtype((">" if _is_true(header, "ElementByteOrderMSB") else "<") + _kind(header))
     shape = [int(n) for n in header.get("DimSize", "").split()][::-1]
-    name = header[_LAST_KEY]
-    data = source if name.upper() == "LOCAL" else source.beside(name)
-    check_size(shape, kind, source.size + (data.size if data is not source else 0), limits)
     affine = check_affine(_affine(header))
     _check_meaning(header)
-    needed = math.prod(shape) * kind.itemsize
-    with data.file:
+    with source.data(None if header[_LAST_KEY].upper() == "LOCAL" else header[_LAST_KEY]) as data:
+        check_size(shape, kind, data.size, limits)
         is_packed = _is_true(header, "CompressedData")
-        data.file.seek(_start(header, data, begin if data is source else 0, None if is_packed else needed))
+        needed = None if is_packed else math.prod(shape) * kind.itemsize
+        data.file.seek(_start(header, data, begin if data is source else 0, needed))
         array = read_values(data, kind, shape, "zlib" if is_packed else "")
     return RawVolume(array, affine, warnings=_orientation(header, affine))
 
@@ -117,7 +116,9 @@ def _affine(header: Header) -> NDArray[np.float64]:
 
 
 def _check_meaning(header: Header) -> None:
-    """Refuse what readers understand differently."""
+    """Refuse what is no CT, and what readers understand differently."""
+    if header.get("Modality") in _OTHER_MODALITIES:
+        raise SeriesRefused(reasons.NOT_CT, f"Modality is {header['Modality']}")
     plain: dict[str, tuple[float, ...]] = {
         "CenterOfRotation": (0, 0, 0),
         "ElementNumberOfChannels": (1,),

@@ -61,15 +61,13 @@ def read_nrrd(source: VolumeFile, limits: IntakeConfig) -> RawVolume:
     if kind.itemsize > 1:
         kind = kind.newbyteorder(_chosen(header, "endian", _ENDIANS, reasons.CORRUPT))
     shape = [int(n) for n in header.get("sizes", "").split()][::-1]
-    name = header.get("datafile")
-    data = source if name is None else source.beside(name)
-    check_size(shape, kind, source.size + (data.size if name is not None else 0), limits)
     affine = check_affine(_affine(header))
     for field in _UNREAD:
         if header.get(field.replace(" ", ""), "0") != "0":
             raise SeriesRefused(reasons.CORRUPT, f"the field {field} moves or rescales the values: that is not read")
-    with data.file:
-        data.file.seek(begin if name is None else 0)
+    with source.data(header.get("datafile")) as data:
+        check_size(shape, kind, data.size, limits)
+        data.file.seek(begin if data is source else 0)
         return RawVolume(read_values(data, kind, shape, packing), affine)
 
 

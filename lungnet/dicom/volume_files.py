@@ -9,6 +9,8 @@ import gzip
 import io
 import math
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -67,16 +69,21 @@ class VolumeFile:
         """A member of an archive."""
         return cls(io.BytesIO(data), len(data))
 
-    def beside(self, name: str) -> "VolumeFile":
-        """The data file that a header names: only one in the same folder is opened.
+    @contextmanager
+    def data(self, name: str | None) -> Iterator["VolumeFile"]:
+        """The data file that a header names, or this file: only one in the same folder is opened.
 
         Raises:
             SeriesRefused: it names another place, several files, or one that is not there.
         """
+        if name is None:
+            yield self
+            return
         path = None if self.folder is None else self.folder / name
         if any(part in name for part in "/\\%") or path is None or not path.is_file():
             raise SeriesRefused(reasons.CORRUPT, "the header names a data file that is not one file beside it")
-        return VolumeFile(path.open("rb"), path.stat().st_size, self.folder)
+        with path.open("rb") as file:
+            yield VolumeFile(file, path.stat().st_size, self.folder)
 
 
 def check_size(shape: list[int], kind: np.dtype[Any], packed: int, limits: IntakeConfig) -> None:

@@ -18,6 +18,7 @@ from lungnet.volume import Volume
 HU = chest(slices=7)
 RAW = HU.astype("<i2").tobytes()
 PACKED = zlib.compress(RAW)
+PLACED = "ElementSpacing = 1 1 1\nOffset = 0 0 0\nTransformMatrix = 1 0 0 0 1 0 0 0 1\n"
 ORIENTATIONS = [(1, 0, 0, 0, 1, 0), (1, 0, 0, 0, 0, -1), (0.8, 0.6, 0, -0.6, 0.8, 0)]
 
 
@@ -136,14 +137,14 @@ def test_a_format_in_an_archive_is_read_too(tmp_path: Path) -> None:
     ],
 )
 def test_a_header_that_asks_for_too_much_or_for_another_file_is_refused(tmp_path: Path, header: str) -> None:
-    (tmp_path / "a.mha").write_text("ObjectType = Image\n" + header)
-    with pytest.raises(SeriesRefused):
+    (tmp_path / "a.mha").write_text(f"ObjectType = Image\n{PLACED}{header}")
+    with pytest.raises(SeriesRefused, match=r"too-large: |corrupt: .*not one file beside"):
         read_one(tmp_path / "a.mha")
 
 
 @pytest.mark.parametrize("header", ["NDims = 40\nDimSize = 99999999999999999999 4 4\n", "NDims = 3\nDimSize = 4 4\n"])
 def test_a_header_that_crashes_other_readers_is_refused(tmp_path: Path, header: str) -> None:
-    text = f"ObjectType = Image\n{header}ElementSpacing = 1 inf 1\nElementType = MET_SHORT\nElementDataFile = LOCAL\n"
+    text = f"ObjectType = Image\n{header}{PLACED}ElementType = MET_SHORT\nElementDataFile = LOCAL\n"
     (tmp_path / "a.mha").write_bytes(text.encode() + bytes(128))
     with pytest.raises(SeriesRefused, match=r"too-large: |not-ct: 2 dimensions"):
         read_one(tmp_path / "a.mha")
@@ -200,6 +201,7 @@ REFUSED_METAIMAGES: dict[str, tuple[str, bytes, dict[str, str | None]]] = {
     "four axes": ("not-ct: 4 dimensions", RAW, {"DimSize": "28 24 7 1"}),
     "negative axes": ("corrupt: -28 voxels", RAW, {"DimSize": "-28 -24 7"}),
     "no number": ("corrupt: .*ValueError", RAW, {"Offset": "a b c"}),
+    "of another modality": ("not-ct: Modality is MET_MOD_MR", RAW, {"Modality": "MET_MOD_MR"}),
     "odd type": ("not-ct: ElementType", RAW, {"ElementType": "MET_OTHER"}),
     "outside": ("corrupt: .*not one file beside", b"", {"ElementDataFile": "../a.raw"}),
     "pattern": ("corrupt: .*not one file beside", b"", {"ElementDataFile": "a%02d.raw 1 7 1"}),
