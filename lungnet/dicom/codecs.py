@@ -7,6 +7,7 @@ and the strictest is taken where several could: a decoder that fills a broken pi
 import logging
 import struct
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from lungnet.dicom.elements import DEFLATED, EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE
 from lungnet.dicom.jpeg import decode_jpeg
 from lungnet.dicom.slices import Encoding
+from lungnet.dicom.values import stored_values
 from lungnet.silence import hearing
 
 # Their logs repeat, with a traceback, what is raised anyway, and may quote values that identify a patient.
@@ -49,7 +51,6 @@ SUPPORTED: dict[str, bool] = dict.fromkeys((IMPLICIT_LE, EXPLICIT_LE, EXPLICIT_B
 LOSSY, SIGN, TRAILING = "lossy", "sign", "trailing-data"
 """Codes of warnings that a codestream gives rise to."""
 
-_ALWAYS_LOSSY = frozenset(_JPEG + last for last in ("50", "51", "53", "55", "81"))  # of the others JPEG 2000 tells in its codestream
 _RLE_HEADER = struct.Struct("<16L")  # the number of segments and where each begins (PS3.5 section G.5)
 _RLE_LARGEST_RATIO = 64  # a run of 128 equal bytes takes two (PS3.5 section G.3)
 _RLE_SMALLEST_RATIO = (
@@ -57,6 +58,9 @@ _RLE_SMALLEST_RATIO = (
 )  # encoders add a byte to 128 where nothing repeats; a segment of nothing but runs unpacks to 64 times its length
 
 _START_OF_SCAN, _MOST_SCANS = b"\xff\xda", 64
+
+_JPEG_LS, _LOSSLESS_JPEG = 0xF7, 0xC3
+_STARTS_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {_JPEG_LS}
 
 SMALLEST_PRECISION, LARGEST_PRECISION = 2, 32
 """Bits of a value that a codestream may claim; decoders of JPEG fail badly beyond."""
@@ -72,7 +76,7 @@ def decode(frame: bytes, how: Encoding) -> tuple[NDArray[np.generic], frozenset[
     """Decode one encoded frame.
 
     Returns:
-        Stored values of shape (rows, columns), as integers of any width, bits above Bits Stored not yet cleared; and the
+        Stored values of shape (rows, columns), as integers of any width; and the
         codes of what the codestream shows: `lossy`, `sign` where it contradicts the header's and is believed,
         `trailing-data` where it goes on after the picture.
 
@@ -81,13 +85,10 @@ def decode(frame: bytes, how: Encoding) -> tuple[NDArray[np.generic], frozenset[
     """
     plugin = DECODERS[how.transfer_syntax]
     _check_codestream(frame, how, plugin)
-    is_signed, shown = bool(how.is_signed), {LOSSY} if how.transfer_syntax in _ALWAYS_LOSSY else set()
-    if how.transfer_syntax in _J2K_DECODED:
-        if is_irreversible(frame):
-            shown.add(LOSSY)
-        if not is_signed and _jpeg_2000_sign(frame):
-            is_signed = True
-            shown.add(SIGN)
+    is_signed, shown = bool(how.is_signed), {LOSSY} if plugin != _PYDICOM and is_lossy(frame) else set()
+    if how.transfer_syntax in _J2K_DECODED and not is_signed and _jpeg_2000_sign(frame):
+        is_signed = True
+        shown.add(SIGN)
     try:
         with hearing() as said:
             array, told = (decode_jpeg(frame, how), False) if plugin == _ITK else _run(frame, how, plugin, is_signed)
@@ -96,9 +97,23 @@ def decode(frame: bytes, how: Encoding) -> tuple[NDArray[np.generic], frozenset[
         raise UndecodableError(f"the {plugin} decoder refuses the frame ({type(error).__name__})") from error
     if b"Corrupt JPEG data" in said:  # libjpeg only mutters, and fills the picture up
         raise UndecodableError("the JPEG decoder finds the frame's data corrupt")
-    if told and plugin == _PYDICOM:
-        shown.add(TRAILING)
-    return array, frozenset(shown)
+    if plugin == _PYDICOM:
+        return stored_values(array, how), frozenset([TRAILING] if told else [])
+    # A codestream that is signed against its header comes as it should be; the header's sign must not be applied again.
+    return array if SIGN in shown else _justified(array, frame, how), frozenset(shown)
+
+
+def _justified(array: NDArray[np.generic], frame: bytes, how: Encoding) -> NDArray[np.generic]:
+    """The stored bits of decoded samples, which lie at the lower end whatever High Bit says (PS3.5 section 8.2).
+
+    Raises:
+        UndecodableError: they have more than are stored.
+    """
+    size = codestream_size(frame)
+    low, high = -1 << how.bits_stored - 1, (1 << how.bits_stored) - 1
+    if size is not None and size[3] > how.bits_stored and (int(array.min()) < low or int(array.max()) > high):
+        raise UndecodableError(f"the codestream's values take {size[3]} bits, Bits Stored (0028,0101) is {how.bits_stored}")
+    return stored_values(array, replace(how, high_bit=how.bits_stored - 1))
 
 
 def _run(frame: bytes, how: Encoding, plugin: str, is_signed: bool) -> tuple[NDArray[np.generic], bool]:
@@ -164,27 +179,39 @@ def codestream_size(frame: bytes) -> tuple[int, int, int, int] | None:
             return None
         x1, y1, x0, y0 = (int.from_bytes(frame[at + 8 + 4 * i : at + 12 + 4 * i], "big") for i in range(4))
         return y1 - y0, x1 - x0, int.from_bytes(frame[at + 40 : at + 42], "big"), (frame[at + 42] & 0x7F) + 1
-    if frame[:2] != b"\xff\xd8":
+    at = _segment(frame, _STARTS_OF_FRAME)
+    if at < 0 or at + 10 > len(frame):
         return None
+    rows, columns = int.from_bytes(frame[at + 5 : at + 7], "big"), int.from_bytes(frame[at + 7 : at + 9], "big")
+    return rows, columns, frame[at + 9], frame[at + 4]
+
+
+def is_lossy(frame: bytes) -> bool:
+    """Whether a codestream lost information, by what it says itself: the label of its transfer syntax may be wrong.
+
+    JPEG by its process (ITU T.81, table B.1: SOF3 is lossless), JPEG-LS by its NEAR parameter (ITU T.87, C.2.3), JPEG 2000 by
+    its wavelet (ISO 15444-1 A.6.1: transformation 0 is irreversible).
+    """
+    at = _codestream_start(frame)
+    if at >= 0:
+        at = frame.find(b"\xff\x52", at)
+        return at >= 0 and at + 14 <= len(frame) and frame[at + 13] == 0
+    marker = frame[_segment(frame, _STARTS_OF_FRAME) + 1]
+    if marker != _JPEG_LS:
+        return marker != _LOSSLESS_JPEG
+    at = _segment(frame, frozenset([_START_OF_SCAN[1]]))
+    return at < 0 or at + 8 > len(frame) or frame[at + 7] != 0  # of one component: length, count, component, table, NEAR
+
+
+def _segment(frame: bytes, wanted: frozenset[int]) -> int:
+    """Offset of the first marker segment of a kind in a JPEG or JPEG-LS codestream (ITU T.81, B.1.1); -1 where there is none."""
     at = 2
-    while at + 10 <= len(frame):
-        if frame[at] != 0xFF:
-            return None
+    while frame[:2] == b"\xff\xd8" and at + 4 <= len(frame) and frame[at] == 0xFF:
         marker = frame[at + 1]
-        if marker == 0xFF:
-            at += 1
-        elif (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)) or marker == 0xF7:  # start of frame; F7 is JPEG-LS
-            rows, columns = int.from_bytes(frame[at + 5 : at + 7], "big"), int.from_bytes(frame[at + 7 : at + 9], "big")
-            return rows, columns, frame[at + 9], frame[at + 4]
-        else:
-            at += 2 + int.from_bytes(frame[at + 2 : at + 4], "big")
-    return None
-
-
-def is_irreversible(frame: bytes) -> bool:
-    """Whether a JPEG 2000 codestream was made with the irreversible wavelet (ISO 15444-1 A.6.1, transformation 0)."""
-    at = frame.find(b"\xff\x52", max(_codestream_start(frame), 0))
-    return at >= 0 and at + 14 <= len(frame) and frame[at + 13] == 0
+        if marker in wanted:
+            return at
+        at += 1 if marker == 0xFF else 2 + int.from_bytes(frame[at + 2 : at + 4], "big")
+    return -1
 
 
 def _codestream_start(frame: bytes) -> int:
@@ -207,4 +234,4 @@ def _jpeg_2000_sign(frame: bytes) -> bool:
 
 def _ends(frame: bytes) -> bool:
     """Whether the end marker is there, JPEG's or JPEG 2000's (both FFD9), maybe before padding."""
-    return b"\xff\xd9" in frame[-64:]
+    return b"\xff\xd9" in frame.rstrip(b"\0")[-64:]

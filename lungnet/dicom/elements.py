@@ -4,6 +4,7 @@ A full parser spends most of its time on elements nobody asks for. This one walk
 section 7) and keeps raw bytes. What it does not understand it says (`OddHeaderError`), and the caller turns to pydicom.
 """
 
+import re
 import struct
 import zlib
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ _SHORT = frozenset(
         b"US",
     ]
 )
+_UID = re.compile(r"[0-9.]{1,64}")
 _EXPLICIT = {order: struct.Struct(f"{order}HH2sH") for order in "<>"}
 _IMPLICIT = struct.Struct("<HHL")
 _LONG_LENGTH = {order: struct.Struct(f"{order}L") for order in "<>"}
@@ -128,8 +130,7 @@ def _read(head: bytes, wanted: frozenset[int]) -> Elements:
     values: dict[int, bytes] = {}
     if head[start : start + 2] == b"\x02\x00":
         start = _walk_explicit(head, start, "<", frozenset([TRANSFER_SYNTAX]), values, stop_at=0x00030000)[0]
-    named = values.pop(TRANSFER_SYNTAX, b"").rstrip(b"\0 ").decode("ascii", "backslashreplace")
-    named = named if named.isprintable() else repr(named)
+    named = uid_of(values.pop(TRANSFER_SYNTAX, b""))
     data = head
     if named == DEFLATED:
         data, start = _inflate(head[start:], min(len(head) * 64 + (1 << 16), _LARGEST_INFLATED_HEADER)), 0
@@ -141,6 +142,12 @@ def _read(head: bytes, wanted: frozenset[int]) -> Elements:
         at, length = _walk_explicit(data, start, order, wanted, values, stop_at=PIXEL_DATA)
     vr = b"" if found == IMPLICIT_LE or length < 0 else data[at - 8 : at - 6]
     return Elements(values, order, found, found != named, at if length >= 0 else -1, max(length, 0), vr)
+
+
+def uid_of(raw: bytes) -> str:
+    """A UID, empty where the value is none (PS3.5 section 9.1): a wrong length may have run into a person's name."""
+    text = raw.rstrip(b"\0 ").decode("ascii", "replace")
+    return text if _UID.fullmatch(text) else ""
 
 
 def inflated(data: bytes, largest: int = _LARGEST_INFLATED_HEADER) -> bytes:

@@ -5,7 +5,18 @@ import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
 from lungnet.dicom.candidate import Candidate
-from lungnet.dicom.elements import DEFLATED, EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, PREAMBLE, Elements, OddHeaderError, inflated, is_part_10
+from lungnet.dicom.elements import (
+    DEFLATED,
+    EXPLICIT_BE,
+    EXPLICIT_LE,
+    IMPLICIT_LE,
+    PREAMBLE,
+    Elements,
+    OddHeaderError,
+    inflated,
+    is_part_10,
+    uid_of,
+)
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -36,7 +47,7 @@ def elements_by_pydicom(candidate: Candidate, wanted: frozenset[int]) -> Element
     dataset, end = _parse(data)
     try:
         meta = getattr(dataset, "file_meta", None)
-        named = str(meta.get("TransferSyntaxUID", "")) if meta is not None else ""
+        named = uid_of(str(meta.get("TransferSyntaxUID", "")).encode()) if meta is not None else ""
         values = {tag: raw for tag in wanted if tag in dataset and (raw := _raw(dataset, tag)) is not None}
     except Exception as error:
         # Values are converted when they are asked for, and raise what they please.
@@ -45,6 +56,8 @@ def elements_by_pydicom(candidate: Candidate, wanted: frozenset[int]) -> Element
     order = ">" if is_little is False else "<"
     guessed = named or (IMPLICIT_LE if is_implicit else EXPLICIT_LE if order == "<" else EXPLICIT_BE)
     offset, length = _pixels(data, end, order, bool(is_implicit))
+    if offset < 0 and end < len(data):
+        raise OddHeaderError(f"the header cannot be read on from its byte {end:,}")
     return Elements(values, order, guessed, not named, offset, length)
 
 

@@ -32,6 +32,9 @@ EVEN_TOLERANCE = 0.1
 LARGEST_CANVAS = 4
 """Slices moved back may take so many times the pixels of one; 35 degrees over half a metre take twice as many."""
 
+SMALLEST_STEP_MM = 0.1
+"""No scan steps less; slices so close are of two stacks."""
+
 WIDEST_STEP_MM = 50.0
 """Slices farther apart are no scan of a chest."""
 
@@ -233,10 +236,12 @@ def _spacing(
 
 def _refuse_gaps(gaps: Vector, usual: float, limits: IntakeConfig) -> None:
     """Refuse what cannot be resampled: whole slices missing, or too wide a gap."""
+    if usual < SMALLEST_STEP_MM and gaps.max() > 10 * usual:
+        raise SeriesRefused(reasons.DUPLICATE_POSITION, f"most slices lie {usual:.3f} mm beside another: two stacks in one series")
     ratios = gaps / usual
     holes = np.flatnonzero(ratios > LARGEST_HOLE_RATIO)
     is_whole = np.abs(ratios - np.round(ratios)) <= max(EVEN_TOLERANCE, min(2 * ROUNDED_MM / usual, 0.25))
-    if holes.size and is_whole.mean() > 0.8 and is_whole[holes].all():
+    if holes.size and is_whole.mean() > 0.8 and is_whole[holes].all() and not _is_wider_end(holes, len(gaps)):
         k = int(holes[0])
         lost = int(np.round(ratios[holes] - 1).sum())
         raise SeriesRefused(
@@ -247,6 +252,12 @@ def _refuse_gaps(gaps: Vector, usual: float, limits: IntakeConfig) -> None:
         k = int(gaps.argmax())
         found = f"slices lie {gaps.min():.2f} to {gaps.max():.2f} mm apart, widest after slice {k + 1}"
         raise SeriesRefused(reasons.IRREGULAR_SPACING, f"{found}; gaps of up to {limits.largest_gap_mm:g} mm are resampled")
+
+
+def _is_wider_end(holes: NDArray[np.intp], n_gaps: int) -> bool:
+    """Whether the wide gaps are all those at one end: the scan changed its spacing there, nothing was lost."""
+    is_block = len(holes) > 2 and holes[-1] - holes[0] == len(holes) - 1
+    return bool(is_block and (holes[0] == 0 or holes[-1] == n_gaps - 1))
 
 
 def _shear(

@@ -25,6 +25,8 @@ T: Final[dict[str, int]] = {
     "body_part": 0x00180015,
     "thickness": 0x00180050,
     "spacing_between": 0x00180088,
+    "part": 0x00209162,
+    "parts": 0x00209163,
     "tilt": 0x00181120,
     "kernel": 0x00181210,
     "study_uid": 0x0020000D,
@@ -97,7 +99,7 @@ class Headers:
         try:
             placed = self._placed(common, values)
         except BadValueError as bad:
-            return _with_problem(common, reasons.CORRUPT, str(bad))
+            return _with_problem(common, *(kind_problem(common) or (reasons.CORRUPT, str(bad))))
         return self.judged(self.noted(placed, elements), file_bytes)
 
     def noted(self, one: Slice, elements: Elements) -> Slice:
@@ -145,8 +147,8 @@ class Headers:
             is_signed,
             is_swapped,
             1 if values.integer(T["frames"]) is None else values.integer(T["frames"]) or 0,
-            _in_sign(values.word(T["padding"]), is_signed, allocated),
-            _in_sign(values.word(T["padding_limit"]), is_signed, allocated),
+            _in_sign(values.word(T["padding"]), is_signed, stored or allocated),
+            _in_sign(values.word(T["padding_limit"]), is_signed, stored or allocated),
         )
         return self.once(made)
 
@@ -254,10 +256,10 @@ def _lenient(values: Values, tag: int) -> float | None:
         return None
 
 
-def _in_sign(word: int | None, is_signed: bool | None, allocated: int) -> int | None:
-    """Pixel Padding Value is often written unsigned in a signed image (63536 for -2000): take the bits, not the number."""
-    if word is None or not is_signed or not allocated:
+def _in_sign(word: int | None, is_signed: bool | None, stored: int) -> int | None:
+    """Pixel Padding Value is often written unsigned in a signed image (63536 for -2000), or in more bits than are stored: take the bits."""
+    if word is None or not stored:
         return word
-    bits = min(allocated, 16)
+    bits = min(stored, 16)
     word &= (1 << bits) - 1
-    return word - (1 << bits) if word >> (bits - 1) else word
+    return word - (1 << bits) if is_signed and word >> (bits - 1) else word

@@ -30,7 +30,6 @@ COMPUTED = frozenset(
         "AVERAGE",
         "MEAN",
         "VRT",
-        "3D",
         "SSD",
         "VOLREN",
         "REFORMAT",
@@ -48,9 +47,23 @@ COMPUTED = frozenset(
         "CAPTURE",
         "DOSE",
         "GSP",
+        "ADDITION",
+        "DIVISION",
+        "MULTIPLICATION",
+        "MASKED",
+        "DEVIATION",
+        "QUANTITY",
+        "IODINE",
+        "ZEFF",
+        "PBV",
+        "RHO",
     ]
 )
-"""Words in Image Type that name a picture computed from slices (`MIP THICK`, `CURVED_MPR`)."""
+"""Words in Image Type that name a picture computed from slices (`MIP THICK`, `CURVED_MPR`), or values of other units; those of
+PS3.3 section C.8.16.1.4 and vendors' (`IODINE MAP`, `RHO_Z`)."""
+
+AMBIGUOUS = frozenset(["DOSE", "AVERAGE"])
+"""Such words may tell of an original axial slice how it was acquired (`LOW_DOSE`)."""
 
 
 GRAY = frozenset(["MONOCHROME1", "MONOCHROME2", ""])
@@ -83,7 +96,8 @@ def _derived(one: Slice, is_ct: bool) -> str:
         return f"{one.encoding.samples} samples a pixel: a color picture, no CT values"
     if one.encoding.photometric not in GRAY:
         return f"Photometric Interpretation (0028,0004) is {one.encoding.photometric[:16]}: colors, no CT values"
-    if computed := COMPUTED.intersection(_words(kinds)):
+    ambiguous = AMBIGUOUS if kinds[:3] == ("ORIGINAL", "PRIMARY", "AXIAL") else frozenset()
+    if computed := COMPUTED.intersection(_words(kinds)) - ambiguous:
         return "Image Type (0008,0008) says " + "\\".join(sorted(computed))
     # Lossy recompression makes an axial slice DERIVED by the rules (PS3.3 section C.7.6.1.1.2) and keeps it a slice.
     if kinds[:2] == ("DERIVED", "SECONDARY") and "AXIAL" not in kinds:

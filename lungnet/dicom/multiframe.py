@@ -29,6 +29,9 @@ def frames_of(candidate: Candidate, elements: Elements, headers: Headers) -> lis
         pixel_length=elements.pixel_length,
         is_lossy=values.text(T["lossy"]) == "01",
     )
+    number, total = values.word(T["part"]), values.word(T["parts"])
+    if number is not None and total is not None:
+        whole = changed(whole, part=headers.once((number, total)))
     dataset = dataset_of(candidate)
     try:
         shared = _first(dataset, "SharedFunctionalGroupsSequence")

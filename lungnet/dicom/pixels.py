@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lungnet.config.intake import IntakeConfig
 from lungnet.dicom.archives import BROKEN, read_members
 from lungnet.dicom.candidate import UnreadableError, read_range
-from lungnet.dicom.codecs import SIGN, SUPPORTED, UndecodableError, decode
+from lungnet.dicom.codecs import SUPPORTED, UndecodableError, decode
 from lungnet.dicom.elements import DEFLATED, EXTENDED_OFFSETS, UNDEFINED, OddHeaderError, inflated, read_elements
 from lungnet.dicom.slices import Encoding, Slice
 from lungnet.dicom.values import native_values, stored_values
@@ -165,13 +165,11 @@ def _frame(one: Slice, file: _File) -> tuple[NDArray[np.generic], frozenset[str]
     shown: frozenset[str] = frozenset()
     if SUPPORTED[how.transfer_syntax]:
         assert one.pixel_length == UNDEFINED
-        frame = file.frame(one.frame)
-        words, shown = decode(frame, how)
+        stored, shown = decode(file.frame(one.frame), how)
     else:
         needed = how.frame_bytes
         data = file.bytes_at(one.pixel_offset + one.frame * needed, needed + needed % 2 * how.is_swapped)
         if len(data) < needed:
             raise UndecodableError(f"pixel data is truncated: {len(data):,} of {needed:,} bytes")
-        words = native_values(data, how)
-    # A codestream that is signed against its header comes as it should be; the header's sign must not be applied again.
-    return (words if SIGN in shown else stored_values(words, how)), shown
+        stored = stored_values(native_values(data, how), how)
+    return stored, shown

@@ -58,6 +58,7 @@ WARNINGS: Final[dict[str, str]] = {
     "unreadable-beside": "files beside the slices cannot be read and may have been slices",
     "repeated-pixels": "slices at different positions hold the same pixels",
     "discontinuity": "a slice resembles neither neighbour, or a block of slices does not fit to the next",
+    "mixed-type": "slices differ in Image Type: some may be computed from others",
     "mixed-kernel": "slices were reconstructed with different kernels",
     "mixed-acquisition": "slices of several acquisitions take turns",
     "slice-gap": "slices are thinner than their distance: what lies between was not imaged",

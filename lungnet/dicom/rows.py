@@ -74,6 +74,9 @@ POLICY = "axial, then (nearly) complete, then thinnest, then longest, then a lun
 COMPLETE_PART = 0.8
 """A series is complete when it covers so much of the patient's longest: a thin detail series must not win over the chest."""
 
+WHOLE_CHEST_MM = 350.0
+"""Nothing needs to be longer: a chest with the abdomen must not win over a thin chest."""
+
 LUNG_KERNEL = re.compile(r"LUNG|BONE|B[67]\d|BL\d|BR[56]\d|FC5|FC8|EDGE|SHARP|YC|^L$|^D$", re.IGNORECASE)
 STANDARD_KERNEL = re.compile(r"STAND|CHST|B[34]\d|BF\d|BR[34]\d|FC0|FC1|^B$|^C$", re.IGNORECASE)
 
@@ -87,7 +90,8 @@ def choose(rows: Sequence[SeriesRow]) -> list[SeriesRow]:
             patients.setdefault(row.patient_id or f"\0{row.series_uid}", []).append(i)
     chosen = list(rows)
     for usable in patients.values():
-        longest = max(_length_mm(rows[i]) for i in usable)
+        axial = [i for i in usable if rows[i].plane == "axial"] or usable
+        longest = min(max(_length_mm(rows[i]) for i in axial), WHOLE_CHEST_MM)
         best = min(usable, key=lambda i: _rank(rows[i], longest))
         for i in usable:
             detail = f"not chosen among {len(usable)} usable series"

@@ -1,5 +1,6 @@
 """One slice as its header describes it: where its bytes lie, how they are stored, where the slice lies in the patient."""
 
+import hashlib
 import itertools
 import math
 import os
@@ -13,6 +14,8 @@ from typing import Any
 from lungnet.dicom.elements import Elements
 
 Triple = tuple[float, float, float]
+
+_PADDING = b" \0\t\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,7 @@ class Slice:
         position: Image Position (Patient), (x, y, z) of the first pixel's centre, millimetres.
         orientation: Image Orientation (Patient): direction along a row, then along a column.
         pixel_spacing: between rows, then between columns, millimetres.
+        part: In-concatenation Number (0020,9162) and In-concatenation Total Number (0020,9163) of an enhanced file.
         acquired: Images in Acquisition (0020,1002); `acquisition` Acquisition Number (0020,0012).
         thickness_mm: Slice Thickness (0018,0050); `spacing_mm` Spacing Between Slices (0018,0088): they inform, positions decide.
         problem: (reason, detail) that only this file shows.
@@ -132,6 +136,7 @@ class Slice:
     intercept: float | None = None
     rescale_type: str = ""
     instance_number: int | None = None
+    part: tuple[int, int] | None = None
     acquired: int | None = None
     acquisition: int | None = None
     tilt_degrees: float | None = None
@@ -171,8 +176,10 @@ class Values:
 
     def named(self, tag: int, character_set: int) -> str:
         """One text in the characters that Specific Character Set (0008,0005) names: ids of two patients must not become one."""
-        raw, sets = self.raw.get(tag, b""), self.raw.get(character_set, b"")
-        return clean(raw) if raw.isascii() and b"\x1b" not in raw else printable(_decoded(raw, sets))
+        raw, sets = self.raw.get(tag, b"").strip(_PADDING), self.raw.get(character_set, b"")
+        text = raw.decode() if raw.isascii() and b"\x1b" not in raw else _decoded(raw, sets)
+        is_cut = any(map(_is_control, text.strip(_PADDING.decode())))
+        return printable(text) + (f"~{hashlib.sha256(raw).hexdigest()[:8]}" if is_cut else "")
 
     def texts(self, tag: int) -> tuple[str, ...]:
         """A multi-valued text."""
@@ -185,8 +192,8 @@ class Values:
         return None if len(raw) < 2 else int(struct.unpack_from(f"{self.order}H", raw)[0])
 
     def number(self, tag: int, name: str) -> float | None:
-        """A finite decimal string (DS), the first where there are several; None where absent or empty."""
-        numbers = self.numbers(tag, name)
+        """A finite decimal string (DS); None where absent or empty."""
+        numbers = self.numbers(tag, name, 1)
         return numbers[0] if numbers else None
 
     def numbers(self, tag: int, name: str, count: int = 0) -> tuple[float, ...] | None:
@@ -229,6 +236,10 @@ def _decoded(raw: bytes, sets: bytes) -> str:
         return _as_it_looks(raw)
 
 
+def _is_control(character: str) -> bool:
+    return character < " " or character == "\x7f"
+
+
 def _as_it_looks(raw: bytes) -> str:
     try:
         return raw.decode("utf-8")
@@ -247,9 +258,9 @@ def printable(text: str) -> str:
     It ends at the first control character: beyond it a wrong length has run into the next element, maybe a person's name.
     What else cannot be printed is spelled by its number, as two ids must not become one.
     """
-    text = text.strip(" \0\t\r\n")
+    text = text.strip(_PADDING.decode())
     if not text.isprintable():
-        text = "".join(itertools.takewhile(lambda c: c >= " " and c != "\x7f", text)).strip(" ")
+        text = "".join(itertools.takewhile(lambda c: not _is_control(c), text)).strip(" ")
         text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
     return text[:64]
 

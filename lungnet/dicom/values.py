@@ -69,7 +69,7 @@ def _offset(stored: NDArray[np.generic], intercept: int, out: NDArray[np.int16])
     """The common case without a detour over floats; returns whether values were clipped above."""
     lowest, highest = AIR_HU - intercept, HIGHEST_HU - intercept
     info = np.iinfo(stored.dtype.name)
-    if -32768 <= lowest <= 32767 and highest >= info.max and info.min < 0 and stored.dtype.isnative:
+    if -32768 <= lowest <= 32767 and intercept >= -32768 and highest >= info.max and info.min < 0 and stored.dtype.isnative:
         np.maximum(stored, np.int16(lowest), out=out, casting="unsafe")
         out += np.int16(intercept)
         return False

@@ -50,7 +50,7 @@ def _gaps(slices: list[Slice], grid: Grid) -> Iterable[Warned]:
 
 
 def _header_warnings(slices: list[Slice]) -> Iterable[Warned]:
-    if slices[0].identity.image_type[:1] == ("DERIVED",):
+    if any(s.identity.image_type[:1] == ("DERIVED",) for s in slices):
         yield reasons.warned("derived")
     if any(s.is_lossy for s in slices):
         yield Warned("lossy", "Lossy Image Compression (0028,2110) says the pixels lost information")
@@ -67,6 +67,8 @@ def _mixtures(slices: list[Slice]) -> Iterable[Warned]:
         yield reasons.warned("study-per-slice")
     if len({s.frame_uid for s in slices} - {""}) > 1:
         yield reasons.warned("frame-per-slice")
+    if len({s.identity.image_type for s in slices}) > 1:
+        yield reasons.warned("mixed-type")
     if len({s.identity.kernel for s in slices}) > 1:
         yield reasons.warned("mixed-kernel")
     # A scan in steps moves on from one acquisition to the next and never comes back to one.
@@ -88,6 +90,10 @@ def _scales(slices: list[Slice]) -> Iterable[Warned]:
 
 def _numbering(slices: list[Slice]) -> Iterable[Warned]:
     """Numbers carry no geometry, but where they break their own run, or promise more, something was swapped or lost."""
+    parts = {s.part for s in slices if s.part is not None}
+    if parts and len(parts) < max(total for _, total in parts):
+        text = f"In-concatenation Total Number (0020,9163) promises {max(total for _, total in parts)} files, {len(parts)} are here"
+        yield Warned("slice-count", text)
     promised = max(s.acquired or 0 for s in slices)
     if promised > len(slices):
         yield Warned("slice-count", f"Images in Acquisition (0020,1002) promises {promised} images, {len(slices)} are here")

@@ -5,15 +5,17 @@ import warnings
 from pathlib import Path
 
 import cv2
+import jpeg_ls
 import numpy as np
 import pytest
 from dicom_making import Making, chest, datasets, write
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, generate_frames
-from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
+from pydicom.pixels import get_encoder
+from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
 from lungnet.dicom import find_series, read_series
-from lungnet.dicom.codecs import codestream_size, is_irreversible
+from lungnet.dicom.codecs import codestream_size, is_lossy
 from lungnet.errors import SeriesRefused
 from lungnet.volume import Volume
 
@@ -126,7 +128,7 @@ def boxed(codestream: bytes) -> bytes:
 def test_a_codestream_in_jp2_boxes_is_found_by_its_box(tmp_path: Path) -> None:
     (plain,) = generate_frames(compressed(JPEG2000Lossless)[0].PixelData, number_of_frames=1)
     assert codestream_size(boxed(plain)) == codestream_size(plain) == (64, 68, 1, 16)
-    assert not is_irreversible(boxed(plain))
+    assert not is_lossy(boxed(plain))
     assert codestream_size(boxed(plain)[:60]) is None
     volume = read(tmp_path, reframed(compressed(JPEG2000Lossless), boxed))
     np.testing.assert_array_equal(volume.hu, HU)
@@ -148,3 +150,56 @@ def test_a_frame_in_ten_thousands_of_fragments_is_refused(tmp_path: Path) -> Non
     )
     with pytest.raises(SeriesRefused, match="undecodable: pixel data is in more than 10,000 fragments"):
         read(tmp_path, made)
+
+
+def encoded(stored: np.ndarray, syntax: str, bits: int, **header: int) -> list[Dataset]:
+    """Unsigned values in a codestream of so many bits, under a header that says something of them."""
+    made = datasets(HU, Making(syntax=syntax, is_signed=False))
+    options = {"rows": 64, "columns": 68, "samples_per_pixel": 1, "bits_allocated": 16, "bits_stored": bits, "number_of_frames": 1}
+    for one, plane in zip(made, stored, strict=True):
+        frame = get_encoder(syntax).encode(
+            plane.astype("<u2").tobytes(), pixel_representation=0, photometric_interpretation="MONOCHROME2", **options
+        )
+        one.PixelData = encapsulate([frame])
+        one["PixelData"].VR = "OB"
+        one["PixelData"].is_undefined_length = True
+        for tag, value in header.items():
+            setattr(one, tag, value)
+    return made
+
+
+@pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless])
+def test_samples_of_a_codestream_lie_at_the_lower_end_whatever_high_bit_says(tmp_path: Path, syntax: str) -> None:
+    volume = read(tmp_path, encoded(HU.astype(int) + 1024, syntax, 12, BitsStored=12, HighBit=15))
+    np.testing.assert_array_equal(volume.hu, HU)
+
+
+@pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless])
+def test_samples_with_more_bits_than_are_stored_are_refused(tmp_path: Path, syntax: str) -> None:
+    made = encoded(HU.astype(int) * 3 + 5000, syntax, 16, BitsStored=12, HighBit=11)
+    with pytest.raises(SeriesRefused, match=r"undecodable: the codestream's values take 16 bits, Bits Stored \(0028,0101\) is 12"):
+        read(tmp_path / "more", made)
+    volume = read(tmp_path / "wide", encoded(HU.astype(int) + 1024, syntax, 16, BitsStored=12, HighBit=11))
+    np.testing.assert_array_equal(volume.hu, HU)
+
+
+def test_loss_under_a_lossless_label_is_told(tmp_path: Path) -> None:
+    def near(plane: np.ndarray, error: int) -> list[Dataset]:
+        made = compressed(JPEGLSLossless)
+        for one, values in zip(made, plane, strict=True):
+            one.PixelData = encapsulate([bytes(jpeg_ls.encode_array((values.astype(int) + 1024).astype("u2"), lossy_error=error))])
+            one["PixelData"].is_undefined_length = True
+            one.PixelRepresentation = 0
+        return made
+
+    assert {w.code for w in read(tmp_path / "near", near(HU, 10)).warnings} == {"lossy"}
+    assert not read(tmp_path / "exact", near(HU, 0)).warnings
+    labelled = jpegs()
+    for one in labelled:
+        one.file_meta.TransferSyntaxUID = JPEGLosslessSV1
+    assert "lossy" in {w.code for w in read(tmp_path / "dct", labelled).warnings}
+
+
+def test_zeros_behind_a_codestream_are_padding(tmp_path: Path) -> None:
+    volume = read(tmp_path, reframed(compressed(JPEG2000Lossless), lambda frame: frame + bytes(200)))
+    np.testing.assert_array_equal(volume.hu, HU)

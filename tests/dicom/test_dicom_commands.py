@@ -151,3 +151,13 @@ def test_ids_that_are_formulas_reach_the_table_as_text(tmp_path: Path) -> None:
     with (tmp_path / "out" / "series.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
     assert row["patient_id"] == "'=HYPERLINK(1)"
+
+
+def test_neither_a_reformat_nor_an_abdomen_decides_what_a_whole_chest_is() -> None:
+    chest_5mm = row(series_uid="chest", shape=(60, 512, 512), spacing_mm=(5.0, 0.7, 0.7))
+    detail = row(series_uid="detail", shape=(100, 512, 512))
+    coronal = row(series_uid="coronal", shape=(512, 512, 512), spacing_mm=(0.78, 0.7, 0.7), plane="other")
+    assert [r.series_uid for r in choose([chest_5mm, detail, coronal]) if r.chosen] == ["chest"]
+    torso = row(series_uid="torso", shape=(130, 512, 512), spacing_mm=(5.0, 0.7, 0.7))
+    thin = row(series_uid="thin", shape=(320, 512, 512))
+    assert [r.series_uid for r in choose([torso, thin, detail]) if r.chosen] == ["thin"]

@@ -49,6 +49,7 @@ def bent(k: int, by: float) -> list[float]:
         ([0, 2.5, 5, 7.5, 10, 14.0, 16.5, 19, 21.5, 24], "resampled"),
         ([0, 2.5, 5, 7.5, 10, 16.2, 18.7, 21.2, 23.7, 26.2], "irregular-spacing"),
         ([0, 1.1, 4.0, 5.2, 8.9, 10.1, 13.7, 14.8, 18.9, 20.0], "resampled"),
+        ([0, 1.25, 3.75, 6.25, 8.75, 10, 11.25, 12.5, 13.75, 15], "missing-slice"),
         ([0, 2.5, 5, 5.3, 7.5, 10, 12.5, 15, 17.5, 20], "resampled"),
     ],
 )
@@ -152,3 +153,16 @@ def test_a_tilt_that_only_the_tag_claims_is_told(tmp_path: Path, degrees: float,
     for one in made:
         one.GantryDetectorTilt = degrees
     assert outcome(write(tmp_path, made))[0] == said
+
+
+def test_a_scan_that_changes_its_spacing_is_resampled(tmp_path: Path) -> None:
+    heights = [1.25 * k for k in range(13)] + [15 + 2.5 * k for k in range(1, 4)]
+    said, volume = outcome(write_series(tmp_path, chest(slices=16), at(heights)))
+    assert said == "resampled"
+    assert volume is not None
+    assert volume.spacing_mm[0] == pytest.approx(1.25)
+
+
+def test_two_stacks_a_hair_apart_are_two_stacks(tmp_path: Path) -> None:
+    heights = sorted([*EVEN, *(z + 0.02 for z in EVEN)])
+    assert outcome(write_series(tmp_path, chest(slices=20), at(heights)))[0] == "duplicate-position"

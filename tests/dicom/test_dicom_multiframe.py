@@ -153,3 +153,18 @@ def test_a_million_functional_groups_are_not_parsed(tmp_path: Path) -> None:
     path.write_bytes(swollen + data[pixels:])
     (found,) = find_series([path])
     assert found.refusal == ("corrupt", "the header holds more than 200,000 items of sequences")
+
+
+def test_a_lost_part_of_a_concatenation_is_told(tmp_path: Path) -> None:
+    parts = []
+    for number, frames in ((1, [0, 1, 2]), (2, [3, 4, 5])):
+        one = enhanced(frames)
+        one.ConcatenationUID, one.InConcatenationNumber, one.InConcatenationTotalNumber = "1.2.3", number, 2
+        one.ConcatenationFrameOffsetNumber = frames[0]
+        parts.append(one)
+    (found,) = find_series([write(tmp_path / "whole", parts)])
+    volume = read_series(found)
+    np.testing.assert_array_equal(volume.hu, HU)
+    assert not volume.warnings
+    (found,) = find_series([write(tmp_path / "half", parts[:1])])
+    assert {w.code for w in read_series(found).warnings} == {"slice-count"}

@@ -296,7 +296,8 @@ def test_limits_are_settings(tmp_path: Path) -> None:
         (b"NOBODY KNOWS", "Müller-1".encode(), "Müller-1"),
         (b"", b"A\x82\xa0", "A\\u0082\\u00a0"),
         (b"", b"A\x82\xa1", "A\\u0082\xa1"),
-        (b"", b"A1\x01Quxley^Zenobia", "A1"),
+        (b"", b"A1\x01Quxley^Zenobia", "A1~36522e34"),
+        (b"ISO_IR 192", "東\u3000001".encode(), "東\\u3000001"),
     ],
 )
 def test_ids_are_read_in_their_characters_and_two_stay_two(tmp_path: Path, character_set: bytes, raw: bytes, patient_id: str) -> None:

@@ -155,3 +155,31 @@ def test_a_codestream_of_another_size_or_without_end_is_refused(tmp_path: Path, 
         read(tmp_path / "size", compressed(syntax, lambda one: setattr(one, "Columns", 64)))
     with pytest.raises(SeriesRefused, match="undecodable: the codestream has no end"):
         read(tmp_path / "end", compressed(syntax, lambda one: setattr(one, "PixelData", one.PixelData.replace(b"\xff\xd9", b"\0\0"))))
+
+
+@pytest.mark.parametrize("intercept", [-32768, -32769, -33791, -33792])
+def test_an_intercept_beyond_16_bits_raises_nothing_else(tmp_path: Path, intercept: int) -> None:
+    made = datasets(HU)
+    for one in made:
+        one.RescaleIntercept = intercept
+    with pytest.raises(SeriesRefused, match="implausible-hu"):
+        read(tmp_path, made)
+
+
+@pytest.mark.parametrize(("is_signed", "padding", "raw"), [(True, 0x0E00, -512), (False, 0xFFFF, 4095)])
+def test_padding_in_more_bits_than_are_stored_is_padding(tmp_path: Path, padding: int, raw: int, *, is_signed: bool) -> None:
+    hu = HU.copy()
+    hu[:, 0] = raw - (0 if is_signed else 1024)
+    made = stored(lambda v: v, is_signed=is_signed, intercept=0 if is_signed else -1024)
+    for one, plane in zip(made, hu.astype(np.int32) + (0 if is_signed else 1024), strict=True):
+        one.PixelData = plane.astype("<i2").tobytes()
+        one.add_new(0x00280120, "US", padding)
+    assert (read(tmp_path, made).hu[:, 0] == -1024).all()
+
+
+def test_a_slope_of_several_values_is_none(tmp_path: Path) -> None:
+    made = datasets(HU)
+    for one in made:
+        one.RescaleSlope = ["1", "2"]
+    with pytest.raises(SeriesRefused, match=r"corrupt: .*Rescale Slope \(0028,1053\) has 2 values"):
+        read(tmp_path, made)
