@@ -51,9 +51,10 @@ def found_series(paths: "Sequence[Path]", limits: "IntakeConfig", pseudonyms: "P
         InputError: there is none, or a path does not exist.
     """
     from lungnet.dicom import find_series
+    from lungnet.dicom.slices import readable
     from lungnet.errors import InputError
 
     found = find_series(paths, limits)
     if not found:
-        raise InputError(f"{', '.join(map(str, paths))}: no DICOM, NIfTI, MHA or NRRD series in there")
+        raise InputError(f"{', '.join(map(readable, paths))}: no DICOM, NIfTI, MHA or NRRD series in there")
     return found if pseudonyms is None else [pseudonyms.series(one) for one in found]

@@ -28,7 +28,7 @@ class IntakeConfig(Section):
     largest_header_bytes: Annotated[int, Field(ge=4096, le=1 << 30)] = 16 << 20
     """A header that is longer is taken as damage, in bytes."""
 
-    largest_member_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 34)] = 1 << 29
+    largest_member_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 34)] = 384 << 20
     """Most bytes of one file inside an archive, unpacked."""
 
     largest_ratio: Annotated[int, Field(ge=2, le=10_000)] = 200

@@ -16,7 +16,7 @@ from typing import IO
 from lungnet.config.intake import IntakeConfig
 from lungnet.dicom import reasons, tars, zips
 from lungnet.dicom.budget import Budget
-from lungnet.dicom.candidate import HEAD_BYTES, Candidate, UnreadableError, refuse_changed
+from lungnet.dicom.candidate import HEAD_BYTES, Candidate, UnreadableError, may_be_a_remnant, refuse_changed
 from lungnet.dicom.elements import is_part_10
 from lungnet.dicom.slices import Location
 
@@ -125,6 +125,8 @@ def _looked_into(candidate: Candidate, budget: Budget, depth: int, wanted: froze
         raise UnreadableError(reasons.TOO_LARGE, text)
     candidate = replace(candidate, head=candidate.first(HEAD_BYTES))
     if not candidate.head:
+        if may_be_a_remnant(candidate.name):
+            yield candidate
         return
     if not is_archive(candidate.head[:512], candidate.name):
         yield candidate

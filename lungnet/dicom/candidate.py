@@ -45,6 +45,12 @@ class Candidate:
             raise UnreadableError(reasons.CORRUPT, f"cannot be read ({error.strerror})") from error
 
 
+def may_be_a_remnant(name: str) -> bool:
+    """Whether an empty file of this name, in lower case, may be what is left of a slice."""
+    base = name.rpartition("/")[2]
+    return base.endswith(".dcm") or "." not in base
+
+
 class UnreadableError(Exception):
     """Bytes that cannot be had.
 

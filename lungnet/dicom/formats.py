@@ -4,7 +4,6 @@ Their readers give the stored values and what the header makes of them; here the
 """
 
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -57,10 +56,14 @@ def tell_apart(found: Sequence[Found]) -> list[Found]:
 
     `a/ct.nii` and `b/ct.nii` are two patients; with one id, one of them would be lost.
     """
-    shared = Counter(one.series_uid for one in found if one.location is not None)
+    by_name: dict[str, list[int]] = {}
+    for i, one in enumerate(found):
+        if one.location is not None:
+            by_name.setdefault(one.series_uid, []).append(i)
     named = list(found)
-    for name in (name for name, count in shared.items() if count > 1):
-        alike = [i for i, one in enumerate(found) if one.location is not None and one.series_uid == name]
+    for name, alike in by_name.items():
+        if len(alike) == 1:
+            continue
         folders = [_folders(found[i]) for i in alike]
         if len(set(folders)) < len(alike):  # scan.nii and scan.mha in one folder
             folders = [(*parts, found[i].kind) for i, parts in zip(alike, folders, strict=True)]
@@ -107,12 +110,13 @@ def _volume(raw: RawVolume, found: Found) -> Volume:
     axes, flips, affine, final_shape = canonical(raw.affine, shape)
     hu = np.empty(final_shape, np.int16)
     stack = as_stack(hu, axes, flips)
-    seen = [
-        to_hu(np.nan_to_num(plane) if plane.dtype.kind == "f" else plane, raw.slope, raw.intercept, out)
-        for plane, out in zip(raw.array, stack, strict=True)
-    ]
-    if raw.array.dtype.kind == "f":
-        stack[np.isnan(raw.array)] = AIR_HU
+    seen = []
+    for plane, out in zip(raw.array, stack, strict=True):
+        if plane.dtype.kind == "f":
+            seen.append(to_hu(np.nan_to_num(plane), raw.slope, raw.intercept, out))
+            out[np.isnan(plane)] = AIR_HU
+        else:
+            seen.append(to_hu(plane, raw.slope, raw.intercept, out))
     if any(rounded for rounded, _ in seen):
         warnings.append(reasons.warned("rounded"))
     if any(clipped for _, clipped in seen):

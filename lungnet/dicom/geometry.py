@@ -29,6 +29,9 @@ SAME_PLACE_MM = 0.01
 EVEN_TOLERANCE = 0.1
 """Slices may lie so far from the even grid, as part of the spacing, and still be taken as even."""
 
+MOST_PLANES_EACH = 4
+"""Uneven slices are interpolated to at most so many planes for each slice."""
+
 LARGEST_CANVAS = 4
 """Slices moved back may take so many times the pixels of one; 35 degrees over half a metre take twice as many."""
 
@@ -228,6 +231,8 @@ def _spacing(
         return even, None
     _refuse_gaps(gaps, usual, limits)
     count = math.floor((stops[-1] - stops[0]) / usual + 1e-6) + 1
+    if count > MOST_PLANES_EACH * len(stops):
+        raise SeriesRefused(reasons.IRREGULAR_SPACING, f"{len(stops)} slices would be interpolated to {count} planes")
     planes = np.interp(stops[0] + usual * np.arange(count), stops, np.arange(len(stops)))
     text = f"distances of {gaps.min():.2f} to {gaps.max():.2f} mm; interpolated every {usual:.2f} mm"
     warnings.append(Warned("resampled", text))

@@ -5,14 +5,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from lungnet.dicom.slices import Encoding
 
 
 def decode_jpeg(frame: bytes, how: Encoding) -> NDArray[Any]:
-    """Decode one frame through a small DICOM file of its own, without rescale.
+    """Decode one frame through a small DICOM file of its own, without rescale and sign.
 
     Raises:
         RuntimeError: SimpleITK refuses it.
@@ -28,8 +27,7 @@ def decode_jpeg(frame: bytes, how: Encoding) -> NDArray[Any]:
     array: NDArray[Any] = sitk.GetArrayFromImage(image).squeeze()
     if array.shape != (how.rows, how.columns) or array.dtype.kind not in "iu":
         raise ValueError("another shape")
-    kind = np.dtype(f"{'i' if how.is_signed else 'u'}{how.bits_allocated // 8}")
-    return array.astype(kind)
+    return array.astype(f"u{how.bits_allocated // 8}")
 
 
 def _file_around(frame: bytes, how: Encoding) -> bytes:
@@ -48,7 +46,7 @@ def _file_around(frame: bytes, how: Encoding) -> bytes:
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
     dataset.Rows, dataset.Columns = how.rows, how.columns
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = how.bits_allocated, how.bits_stored, how.high_bit
-    dataset.PixelRepresentation = int(bool(how.is_signed))
+    dataset.PixelRepresentation = 0
     dataset.PixelData = encapsulate([frame])
     dataset["PixelData"].VR = "OB"
     file = io.BytesIO()

@@ -15,6 +15,7 @@ from lungnet.dicom.elements import DEFLATED, EXTENDED_OFFSETS, UNDEFINED, OddHea
 from lungnet.dicom.slices import Encoding, Slice
 from lungnet.dicom.values import native_values, stored_values
 
+_LARGEST_PACKED, _FRAME_OVERHEAD = 3, 1 << 20  # no codec makes a frame so much larger than it is
 _MOST_FRAGMENTS = 10_000  # of a frame; fragments of a few bytes only cost time
 _ITEM, _SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 
@@ -108,7 +109,8 @@ class _File:
         assert self.slice is not None
         if not self._frames:
             how = self.slice.encoding
-            self._frames = _frames(self.bytes_at(self.slice.pixel_offset, 1 << 31), how, self._offset_table())
+            most = max(how.frames, 1) * (_LARGEST_PACKED * how.frame_bytes + _FRAME_OVERHEAD)
+            self._frames = _frames(self.bytes_at(self.slice.pixel_offset, most), how, self._offset_table())
         return self._frames[index]
 
     def _offset_table(self) -> bytes:

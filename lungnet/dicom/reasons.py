@@ -74,6 +74,7 @@ WARNINGS: Final[dict[str, str]] = {
     "clipped": "values above 32,767 HU were clipped",
     "padding": "a padding value within the range of tissue was taken as padding only where it touches the edge of the slice",
     "sign": "the codestream is signed and the header is not; the codestream was believed",
+    "bits": "the codestream states fewer bits than Bits Stored; its values were taken as they are",
     "body-part": "the body part tag names no chest, the pixels show lungs",
     "transfer-syntax": "the transfer syntax was missing or wrong and was recognized from the data",
     "trailing-data": "the pixel data is longer than the picture; what is too much was ignored",

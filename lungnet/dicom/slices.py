@@ -15,6 +15,7 @@ from lungnet.dicom.elements import Elements
 
 Triple = tuple[float, float, float]
 
+_LONGEST_TEXTS = 1024  # sixty values of Image Type
 _PADDING = b" \0\t\r\n"
 
 
@@ -183,7 +184,7 @@ class Values:
 
     def texts(self, tag: int) -> tuple[str, ...]:
         """A multi-valued text."""
-        raw = self.raw.get(tag, b"")
+        raw = self.raw.get(tag, b"")[:_LONGEST_TEXTS]
         return tuple(clean(part) for part in raw.split(b"\\")) if raw.strip(b" \0") else ()
 
     def word(self, tag: int) -> int | None:

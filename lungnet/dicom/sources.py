@@ -7,8 +7,8 @@ from pathlib import Path
 from lungnet.config.intake import IntakeConfig
 from lungnet.dicom import reasons
 from lungnet.dicom.archives import is_archive, members
-from lungnet.dicom.candidate import HEAD_BYTES, Candidate
-from lungnet.dicom.slices import Location, stamp_of
+from lungnet.dicom.candidate import HEAD_BYTES, Candidate, may_be_a_remnant
+from lungnet.dicom.slices import Location, readable, stamp_of
 from lungnet.errors import InputError
 
 
@@ -19,8 +19,8 @@ def candidates(paths: Sequence[Path], limits: IntakeConfig) -> Iterator[Candidat
         InputError: a path does not exist.
     """
     for path in paths:
-        if not path.exists():
-            raise InputError(f"{path}: no such file or folder")
+        if not os.path.exists(path):  # noqa: PTH110 - a Path raises where the name is too long, or its folder closed
+            raise InputError(f"{readable(path)}: no such file or folder")
     seen: set[tuple[int, int]] = set()
     for top in sorted(map(_beside_index, paths), key=Path.is_file):
         for candidate in _named(top, seen) if top.is_file() else _walk(top, seen):
@@ -94,7 +94,7 @@ def _look(location: Location) -> Iterator[Candidate]:
 def _unless_empty(location: Location, head: bytes, size: int) -> Iterator[Candidate]:
     """The candidate, unless it is empty: an empty file (or a link to nothing) tells nothing, unless it may be what is left of a slice."""
     name = location.name.lower()
-    if head or name.endswith(".dcm") or "." not in name:
+    if head or may_be_a_remnant(name):
         yield Candidate(location, name, head, size)
 
 

@@ -18,6 +18,7 @@ from lungnet.dicom.candidate import UnreadableError
 _GZIP = b"\x1f\x8b"
 _ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _LARGEST_HEADER = 16 << 10
+_WITHOUT_DATA = (tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE)
 
 
 def is_tar(head: bytes, name: str) -> bool:
@@ -51,9 +52,12 @@ def tar_files(source: IO[bytes], budget: Budget) -> Iterator[tuple[int, str, IO[
         for index in itertools.count():
             with metered.for_a_header():
                 info = archive.next()
+            archive.members, archive.pax_headers = [], {}  # type: ignore[attr-defined] # tarfile keeps, and copies to each member, all that it ever met
             if info is None:
                 _check_end(metered, archive.offset, budget)
                 return
+            if info.type not in tarfile.SUPPORTED_TYPES or (info.size and info.type in _WITHOUT_DATA):
+                raise tarfile.ReadError("a member of an unknown kind")
             file = archive.extractfile(info) if info.isreg() else None
             if file is None:
                 budget.spend_member(info.size)

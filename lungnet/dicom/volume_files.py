@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,26 +140,34 @@ def read_values(source: VolumeFile, kind: np.dtype[Any], shape: list[int], packi
     Raises:
         SeriesRefused: undecodable: there are more or fewer bytes, or they cannot be unpacked.
     """
-    needed = math.prod(shape) * kind.itemsize
+    values = np.empty(math.prod(shape) * kind.itemsize, np.uint8)
     try:
-        data = _unpacked(source.file, packing, needed + 1)
+        count, is_more = _fill(values, _unpacked(source.file, packing, len(values) + 1))
     except (EOFError, OSError, zlib.error, ValueError) as error:
         raise SeriesRefused(reasons.UNDECODABLE, f"the packed values are broken or end too early ({type(error).__name__})") from error
-    if len(data) != needed:
-        found = f"more than {needed:,}" if len(data) > needed else f"{len(data):,}"
-        raise SeriesRefused(reasons.UNDECODABLE, f"{found} bytes of values, the header promises {needed:,}")
-    return np.frombuffer(data, kind).reshape(shape)
+    if count < len(values) or is_more:
+        found = f"more than {count:,}" if is_more else f"{count:,}"
+        raise SeriesRefused(reasons.UNDECODABLE, f"{found} bytes of values, the header promises {len(values):,}")
+    return values.view(kind).reshape(shape)
 
 
-def _unpacked(file: IO[bytes], packing: Packing, most: int) -> bytes:
+def _fill(values: NDArray[np.uint8], file: IO[bytes]) -> tuple[int, bool]:
+    """Read bytes in place, as many as there are; returns how many, and whether the file goes on."""
+    count, view = 0, values.data
+    while count < len(values) and (part := file.readinto(view[count:])):  # type: ignore[attr-defined]
+        count += part
+    return count, bool(file.read(1))  # which holds the checksum of a packed file
+
+
+def _unpacked(file: IO[bytes], packing: Packing, most: int) -> IO[bytes]:
     if packing == "gzip":
-        return gzip.GzipFile(fileobj=file).read(most)
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=file))
     if packing == "bzip2":
-        return bz2.BZ2File(file).read(most)
+        return cast("IO[bytes]", bz2.BZ2File(file))
     if packing == "zlib":
         stream = zlib.decompressobj()
         data = stream.decompress(file.read(), most)
         if not stream.eof or stream.unused_data:
             raise EOFError
-        return data
-    return file.read(most)
+        return io.BytesIO(data)
+    return file

@@ -14,6 +14,8 @@ BEGINNINGS = (b"PK\3\4", b"PK\5\6")
 
 _ENCRYPTED = 1  # bit 0 of a file's flags
 _LARGEST_DIRECTORY = 256 << 20
+_LARGEST_GAP = 1024  # a header's fields, its extra field and a data descriptor take some 100 bytes, a slice more
+_PACKED_NOTHING = 2  # what deflate makes of no bytes
 
 # PKWARE's APPNOTE.TXT, sections 4.3.12 (directory header), 4.3.16 (end record), 4.3.15 and 4.3.14 (locator and end record of zip64).
 _HEADER, _END, _LOCATOR, _END_64 = (struct.Struct(form) for form in ("<28x3H12x", "<4s6xHLLH", "<4s16x", "<4s28xQQQ"))
@@ -34,9 +36,23 @@ def zip_files(source: IO[bytes], budget: Budget) -> Iterator[tuple[int, str, IO[
                 raise UnreadableError(reasons.UNDECODABLE, "the archive is encrypted; unpack it with its password first")
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise UnreadableError(reasons.UNDECODABLE, "the archive is packed by another method than deflate")
+            if info.file_size == 0 and info.compress_size > _PACKED_NOTHING:
+                raise zipfile.BadZipFile("an empty file that takes bytes")
             if info.file_size or not info.is_dir():
                 with archive.open(info) as file:
                     yield index, info.filename.lower(), file, info.file_size
+        _check_gaps(archive)
+
+
+def _check_gaps(archive: zipfile.ZipFile) -> None:
+    """Notice bytes that no entry claims, as of a file that was taken out of the directory."""
+    at = 0
+    for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
+        if info.header_offset - at > _LARGEST_GAP:
+            raise zipfile.BadZipFile("bytes that no file claims")
+        at = info.header_offset + len(info.filename.encode("utf-8", "surrogateescape")) + info.compress_size
+    if archive.start_dir - at > _LARGEST_GAP:
+        raise zipfile.BadZipFile("bytes that no file claims")
 
 
 def _check_directory(source: IO[bytes], budget: Budget) -> None:

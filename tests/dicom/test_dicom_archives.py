@@ -1,6 +1,8 @@
 """Damaged, swollen and rewritten archives: nothing is lost in silence, nothing takes memory before it is counted."""
 
+import io
 import struct
+import tarfile
 import time
 import zipfile
 from pathlib import Path
@@ -127,3 +129,69 @@ def test_a_file_that_is_touched_by_name_alone_is_read(tmp_path: Path) -> None:
         path.chmod(0o600)
         (tmp_path / path.name).hardlink_to(path)
     np.testing.assert_array_equal(read_series(found).hu, chest())
+
+
+def told_and_chest(path: Path) -> str:
+    """The refusal beside the series, which knows of it."""
+    told, found = find_series([path])
+    assert told.refusal is not None
+    assert "unreadable-beside" in {w.code for w in found.warnings}
+    return told.refusal[1]
+
+
+def test_a_file_that_was_taken_out_of_the_directory_is_told(archive: Path) -> None:
+    data = bytearray(archive.read_bytes())
+    last, end = at(data, DIRECTORY, 7), at(data, END)
+    del data[last:end]
+    struct.pack_into("<HHL", data, last + 8, 7, 7, last - at(data, DIRECTORY))
+    archive.write_bytes(data)
+    assert told_and_chest(archive.parent) == "the archive is broken (BadZipFile)"
+
+
+def test_an_empty_file_in_an_archive_may_have_been_a_slice(tmp_path: Path) -> None:
+    series = write_series(tmp_path / "series", chest())
+    (series / "007.dcm").write_bytes(b"")
+    (tmp_path / "x").mkdir()
+    (found,) = find_series([zipped(series, tmp_path / "x" / "a.zip")])
+    assert "unreadable-beside" in {w.code for w in found.warnings}
+
+
+def test_an_entry_that_claims_to_be_empty_is_told(archive: Path) -> None:
+    data = bytearray(archive.read_bytes())
+    last = at(data, DIRECTORY, 7)
+    struct.pack_into("<L", data, last + 16, 0)
+    struct.pack_into("<L", data, last + 24, 0)
+    archive.write_bytes(data)
+    assert told_and_chest(archive.parent) == "the archive is broken (BadZipFile)"
+
+
+@pytest.mark.parametrize("kind", [b"8", b"5", b"V", b"M"])
+def test_a_tar_member_of_an_unknown_kind_is_told(tmp_path: Path, kind: bytes) -> None:
+    series = write_series(tmp_path / "series", chest())
+    (tmp_path / "x").mkdir()
+    path = tmp_path / "x" / "a.tar"
+    with tarfile.open(path, "w") as opened:
+        opened.add(series, "x")
+    with tarfile.open(path) as opened:
+        start = opened.getmembers()[-1].offset
+    data = bytearray(path.read_bytes())
+    data[start + 156 : start + 157] = kind
+    data[start + 148 : start + 156] = b" " * 8
+    data[start + 148 : start + 156] = b"%06o\0 " % sum(data[start : start + 512])
+    path.write_bytes(data)
+    assert told_and_chest(tmp_path / "x") == "the archive is broken (ReadError)"
+
+
+def test_what_a_tar_says_of_all_members_is_not_copied_to_each(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tgz", "w:gz", format=tarfile.PAX_FORMAT) as opened:
+        for k in range(30):
+            info = tarfile.TarInfo(f"global{k}")
+            info.type, words = tarfile.XGLTYPE, b"".join(b"23 key%05d=0123456789\n" % (400 * k + j) for j in range(400))
+            info.size = len(words)
+            opened.addfile(info, io.BytesIO(words))
+            opened.addfile(tarfile.TarInfo(f"{k}.md"))
+        for k in range(3000):
+            opened.addfile(tarfile.TarInfo(f"{k}.txt"))
+    start = time.process_time()
+    assert find_series([tmp_path]) == []
+    assert time.process_time() - start < 5

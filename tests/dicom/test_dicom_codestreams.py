@@ -15,7 +15,7 @@ from pydicom.pixels import get_encoder
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
 from lungnet.dicom import find_series, read_series
-from lungnet.dicom.codecs import codestream_size, is_lossy
+from lungnet.dicom.codestreams import Codestream, read_codestream
 from lungnet.errors import SeriesRefused
 from lungnet.volume import Volume
 
@@ -127,9 +127,8 @@ def boxed(codestream: bytes) -> bytes:
 
 def test_a_codestream_in_jp2_boxes_is_found_by_its_box(tmp_path: Path) -> None:
     (plain,) = generate_frames(compressed(JPEG2000Lossless)[0].PixelData, number_of_frames=1)
-    assert codestream_size(boxed(plain)) == codestream_size(plain) == (64, 68, 1, 16)
-    assert not is_lossy(boxed(plain))
-    assert codestream_size(boxed(plain)[:60]) is None
+    assert read_codestream(boxed(plain)) == read_codestream(plain) == Codestream(64, 68, 1, 16, True, False, "")
+    assert read_codestream(boxed(plain)[:60]) is None
     volume = read(tmp_path, reframed(compressed(JPEG2000Lossless), boxed))
     np.testing.assert_array_equal(volume.hu, HU)
     assert not volume.warnings
@@ -192,8 +191,10 @@ def test_loss_under_a_lossless_label_is_told(tmp_path: Path) -> None:
             one.PixelRepresentation = 0
         return made
 
-    assert {w.code for w in read(tmp_path / "near", near(HU, 10)).warnings} == {"lossy"}
-    assert not read(tmp_path / "exact", near(HU, 0)).warnings
+    assert {w.code for w in read(tmp_path / "near", near(HU, 10)).warnings} == {"lossy", "bits"}
+    exact = read(tmp_path / "exact", near(HU, 0))
+    np.testing.assert_array_equal(exact.hu, HU)
+    assert {w.code for w in exact.warnings} == {"bits"}
     labelled = jpegs()
     for one in labelled:
         one.file_meta.TransferSyntaxUID = JPEGLosslessSV1
@@ -203,3 +204,63 @@ def test_loss_under_a_lossless_label_is_told(tmp_path: Path) -> None:
 def test_zeros_behind_a_codestream_are_padding(tmp_path: Path) -> None:
     volume = read(tmp_path, reframed(compressed(JPEG2000Lossless), lambda frame: frame + bytes(200)))
     np.testing.assert_array_equal(volume.hu, HU)
+
+
+def lossless_jpeg(bits: int = 16) -> bytes:
+    """A codestream of the lossless process that begins as it should; its data are noise."""
+    frame = b"\xff\xc3\x00\x0b" + struct.pack(">BHHB", bits, *HU.shape[1:], 1) + b"\x01\x11\x00"
+    tables = b"\xff\xc4\x00\x14\x00\x01" + bytes(15) + b"\x00"
+    return b"\xff\xd8" + frame + tables + b"\xff\xda\x00\x08\x01\x01\x00\x01\x00\x00" + bytes(range(250)) + b"\xff\xd9"
+
+
+@pytest.mark.parametrize(
+    ("frame", "words"),
+    [
+        (lossless_jpeg(17), "claims 17 bits"),
+        (lossless_jpeg(32), "claims 32 bits"),
+        # FF01 has no length (ITU T.81, table B.1): behind it stands a comment, then 17 bits, then a comment that hides 16.
+        (
+            b"\xff\xd8\xff\x01\xff\xfe\x00\x04ab" + lossless_jpeg(17)[2:15] + b"\xff\xfe\x00\x0f" + lossless_jpeg()[2:],
+            "two frames|claims 17",
+        ),
+        (lossless_jpeg()[:15] + lossless_jpeg(17)[2:], "two frames"),
+    ],
+)
+def test_a_jpeg_that_would_end_the_process_is_refused(tmp_path: Path, frame: bytes, words: str) -> None:
+    made = datasets(HU, Making(syntax=JPEGLosslessSV1, is_signed=False))
+    for one in made:
+        one.PixelData = encapsulate([frame])
+        one["PixelData"].VR = "OB"
+        one["PixelData"].is_undefined_length = True
+    with pytest.raises(SeriesRefused, match=f"undecodable: .*({words})"):
+        read(tmp_path, made)
+
+
+def jpeg_2000(tiles: int = 1, layers: int = 1) -> bytes:
+    """The first slice as JPEG 2000."""
+    (frame,) = generate_frames(compressed(JPEG2000Lossless)[0].PixelData, number_of_frames=1)
+    at = frame.index(b"\xff\x52")
+    return frame[:28] + struct.pack(">L", -(-64 // tiles)) + frame[32 : at + 6] + struct.pack(">H", layers) + frame[at + 8 :]
+
+
+def test_a_jpeg_2000_without_all_its_tiles_is_refused(tmp_path: Path) -> None:
+    assert read_codestream(jpeg_2000()).problem == ""  # type: ignore[union-attr]
+    with pytest.raises(SeriesRefused, match="undecodable: the codestream holds 1 of 2 tiles"):
+        read(tmp_path, reframed(compressed(JPEG2000Lossless), lambda _: jpeg_2000(tiles=2)))
+
+
+def test_a_jpeg_2000_that_asks_for_too_much_or_fits_no_wavelet_is_refused() -> None:
+    plain = jpeg_2000(layers=65535)
+    style, quantization = plain.index(b"\xff\x52"), plain.index(b"\xff\x5c")
+    small = bytearray(plain[: style + 14] + b"\x11" * (plain[style + 9] + 1) + plain[style + 14 :])
+    small[style + 2 : style + 4] = (12 + plain[style + 9] + 1).to_bytes(2, "big")
+    small[style + 4] |= 1
+    found = read_codestream(bytes(small))
+    assert found is not None
+    assert "packets" in found.problem
+    styled = bytearray(jpeg_2000())
+    styled[quantization + 4] ^= 2
+    assert "quantization" in read_codestream(bytes(styled)).problem  # type: ignore[union-attr]
+    lost = bytearray(jpeg_2000())
+    lost[style + 9] -= 1
+    assert "quantization" in read_codestream(bytes(lost)).problem  # type: ignore[union-attr]

@@ -2,6 +2,8 @@
 
 import bz2
 import gzip
+import time
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -101,6 +103,16 @@ def test_volume_files_of_one_name_are_several_patients(tmp_path: Path) -> None:
     found = find_series([tmp_path / "nii"])
     assert [f.patient_id for f in found] == ["a/x/ct", "all.zip/0/ct", "b/x/ct", "b/y/ct", "other"]
     assert all(f.patient_id == f.series_uid for f in found)
+
+
+def test_ten_thousand_names_that_come_twice_are_told_apart_at_once(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for k in range(10_000):
+            archive.writestr(f"{'ab'[k % 2]}/{k // 2}.nii", b"x")
+    start = time.process_time()
+    found = find_series([tmp_path])
+    assert len({one.patient_id for one in found}) == 10_000
+    assert time.process_time() - start < 5
 
 
 def test_volume_files_of_one_name_in_one_folder_stay_apart(tmp_path: Path) -> None:

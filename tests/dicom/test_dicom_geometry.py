@@ -166,3 +166,8 @@ def test_a_scan_that_changes_its_spacing_is_resampled(tmp_path: Path) -> None:
 def test_two_stacks_a_hair_apart_are_two_stacks(tmp_path: Path) -> None:
     heights = sorted([*EVEN, *(z + 0.02 for z in EVEN)])
     assert outcome(write_series(tmp_path, chest(slices=20), at(heights)))[0] == "duplicate-position"
+
+
+def test_slices_are_not_multiplied_beyond_measure(tmp_path: Path) -> None:
+    heights = [4.5 * k + z for k in range(6) for z in (0, 0.39)]
+    assert outcome(write_series(tmp_path, chest(slices=12), at(heights)))[0] == "irregular-spacing"

@@ -12,7 +12,7 @@ from pydicom.uid import JPEGLSLossless, RLELossless
 
 from lungnet.config.intake import IntakeConfig
 from lungnet.dicom import find_series, read_series
-from lungnet.errors import SeriesRefused
+from lungnet.errors import InputError, SeriesRefused
 
 
 def warned(paths: list[Path]) -> dict[str, str]:
@@ -62,7 +62,9 @@ def test_a_file_that_vanishes_is_told(tmp_path: Path) -> None:
         read_series(found)
 
 
-@pytest.mark.parametrize("left", [b"", bytes(60), bytes(128) + b"D", bytes(128) + b"DIC", bytes(5000), None])
+@pytest.mark.parametrize(
+    "left", [b"", bytes(60), bytes(128) + b"D", bytes(128) + b"DIC", bytes(5000), bytes(128) + b"DICX" + bytes(9000), None]
+)
 def test_what_is_left_of_a_lost_slice_is_noticed(tmp_path: Path, left: bytes | None) -> None:
     folder = write_series(tmp_path / "a", chest())
     last = folder / "007.dcm"
@@ -117,3 +119,10 @@ def test_folders_may_be_deeper_than_calls_may_nest(tmp_path: Path) -> None:
         shutil.rmtree(folders[-1] / "a")
         for folder in reversed(folders):
             folder.rmdir()
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "no\x1b[31mforged\nline"])
+def test_a_path_that_cannot_be_is_told_in_one_plain_line(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="no such file or folder") as caught:
+        find_series([tmp_path / name])
+    assert str(caught.value).isprintable()
