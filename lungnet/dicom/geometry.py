@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from lungnet.config.intake import IntakeConfig
 from lungnet.dicom import reasons
 from lungnet.dicom.slices import Slice
+from lungnet.dicom.spacing import spacing_along
 from lungnet.errors import SeriesRefused
 from lungnet.volume import Warned
 
@@ -26,29 +27,8 @@ DIRECTION_TOLERANCE = 1e-3
 SAME_PLACE_MM = 0.01
 """Slices closer than this along the normal claim one position."""
 
-EVEN_TOLERANCE = 0.1
-"""Slices may lie so far from the even grid, as part of the spacing, and still be taken as even."""
-
-MOST_PLANES_EACH = 4
-"""Uneven slices are interpolated to at most so many planes for each slice."""
-
 LARGEST_CANVAS = 4
 """Slices moved back may take so many times the pixels of one; 35 degrees over half a metre take twice as many."""
-
-SMALLEST_STEP_MM = 0.1
-"""No scan steps less; slices so close are of two stacks."""
-
-WIDEST_STEP_MM = 50.0
-"""Slices farther apart are no scan of a chest."""
-
-ROUNDED_MM = 0.1
-"""Some archives round positions to so much: slices may always lie so far from the even grid."""
-
-LARGEST_HOLE_RATIO = 1.5
-"""A gap so many times the usual one is no unevenness but a hole."""
-
-JITTER_TOLERANCE = 0.02
-"""Beyond this part of the spacing the unevenness is told as a warning."""
 
 DRIFT_TOLERANCE_PIXELS = 0.25
 """Slices may drift so far sideways over the whole stack before the stack counts as tilted."""
@@ -116,7 +96,7 @@ def build_grid(slices: Sequence[Slice], limits: IntakeConfig) -> tuple[list[Slic
     stops = distances[is_new]
     if len(stops) < limits.fewest_slices:
         _refuse_few(len(slices), len(stops), limits)
-    step, planes = _spacing(stops, slices, limits, warnings)
+    step, planes = spacing_along(stops, slices, limits, warnings)
 
     spacing = slices[0].pixel_spacing
     assert spacing is not None
@@ -208,61 +188,6 @@ def _refuse_few(n_slices: int, n_places: int, limits: IntakeConfig) -> None:
     if n_slices > n_places and (n_places == 1 or n_slices >= limits.fewest_slices):
         raise SeriesRefused(reasons.DUPLICATE_POSITION, f"{n_slices} slices lie at {n_places} position(s): no volume")
     raise SeriesRefused(reasons.TOO_FEW_SLICES, f"{n_places} slice(s), at least {limits.fewest_slices} make a volume")
-
-
-def _spacing(
-    stops: Vector, slices: Sequence[Slice], limits: IntakeConfig, warnings: list[Warned]
-) -> tuple[float, tuple[float, ...] | None]:
-    """Distance between planes, and where the even planes lie among uneven slices."""
-    if len(stops) == 1:
-        thickness = slices[0].spacing_mm or slices[0].thickness_mm or 1.0
-        warnings.append(Warned("spacing-from-thickness", f"one slice only; {thickness:g} mm is its thickness, no distance"))
-        return thickness, None
-    gaps = np.diff(stops)
-    even = float(stops[-1] - stops[0]) / len(gaps)
-    off = float(np.abs(stops - stops[0] - even * np.arange(len(stops))).max())
-    usual = float(np.sort(gaps)[(len(gaps) - 1) // 2])
-    if usual > WIDEST_STEP_MM:
-        raise SeriesRefused(reasons.IRREGULAR_SPACING, f"slices lie {usual:g} mm apart, at most {WIDEST_STEP_MM:g} make a volume")
-    usual = float(gaps[np.abs(gaps - usual) <= 2 * ROUNDED_MM].mean())
-    if off <= max(EVEN_TOLERANCE * even, ROUNDED_MM) and float(gaps.max()) < LARGEST_HOLE_RATIO * usual:
-        if off > JITTER_TOLERANCE * even:
-            warnings.append(Warned("jitter", f"slices lie up to {off:.3f} mm off an even spacing of {even:.3f} mm"))
-        return even, None
-    _refuse_gaps(gaps, usual, limits)
-    count = math.floor((stops[-1] - stops[0]) / usual + 1e-6) + 1
-    if count > MOST_PLANES_EACH * len(stops):
-        raise SeriesRefused(reasons.IRREGULAR_SPACING, f"{len(stops)} slices would be interpolated to {count} planes")
-    planes = np.interp(stops[0] + usual * np.arange(count), stops, np.arange(len(stops)))
-    text = f"distances of {gaps.min():.2f} to {gaps.max():.2f} mm; interpolated every {usual:.2f} mm"
-    warnings.append(Warned("resampled", text))
-    return usual, tuple(planes.tolist())
-
-
-def _refuse_gaps(gaps: Vector, usual: float, limits: IntakeConfig) -> None:
-    """Refuse what cannot be resampled: whole slices missing, or too wide a gap."""
-    if usual < SMALLEST_STEP_MM and gaps.max() > 10 * usual:
-        raise SeriesRefused(reasons.DUPLICATE_POSITION, f"most slices lie {usual:.3f} mm beside another: two stacks in one series")
-    ratios = gaps / usual
-    holes = np.flatnonzero(ratios > LARGEST_HOLE_RATIO)
-    is_whole = np.abs(ratios - np.round(ratios)) <= max(EVEN_TOLERANCE, min(2 * ROUNDED_MM / usual, 0.25))
-    if holes.size and is_whole.mean() > 0.8 and is_whole[holes].all() and not _is_wider_end(holes, len(gaps)):
-        k = int(holes[0])
-        lost = int(np.round(ratios[holes] - 1).sum())
-        raise SeriesRefused(
-            reasons.MISSING_SLICE,
-            f"slices {k + 1} and {k + 2} are {gaps[k]:.2f} mm apart, the others {usual:.2f} mm: {lost} slice(s) missing in all",
-        )
-    if gaps.max() > limits.largest_gap_mm:
-        k = int(gaps.argmax())
-        found = f"slices lie {gaps.min():.2f} to {gaps.max():.2f} mm apart, widest after slice {k + 1}"
-        raise SeriesRefused(reasons.IRREGULAR_SPACING, f"{found}; gaps of up to {limits.largest_gap_mm:g} mm are resampled")
-
-
-def _is_wider_end(holes: NDArray[np.intp], n_gaps: int) -> bool:
-    """Whether the wide gaps are all those at one end: the scan changed its spacing there, nothing was lost."""
-    is_block = len(holes) > 2 and holes[-1] - holes[0] == len(holes) - 1
-    return bool(is_block and (holes[0] == 0 or holes[-1] == n_gaps - 1))
 
 
 def _shear(
