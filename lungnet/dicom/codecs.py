@@ -77,7 +77,7 @@ def decode(frame: bytes, how: Encoding) -> tuple[NDArray[np.generic], frozenset[
     plugin = DECODERS[how.transfer_syntax]
     if plugin == _PYDICOM:
         _check_run_lengths(frame, how)
-        array, is_longer = _decoded(frame, how, plugin, is_signed=False)
+        array, is_longer = _decoded(frame, how, plugin, is_signed=bool(how.is_signed))
         return stored_values(array, how), frozenset([TRAILING] if is_longer else [])
     codestream = _checked_codestream(frame, how)
     shown = {code for code, is_so in ((LOSSY, codestream.is_lossy), (BITS, codestream.bits < how.bits_stored)) if is_so}
@@ -112,7 +112,8 @@ def _justified(array: NDArray[np.generic], bits: int, how: Encoding) -> NDArray[
     low, high = -1 << how.bits_stored - 1, (1 << how.bits_stored) - 1
     if bits > how.bits_stored and (int(array.min()) < low or int(array.max()) > high):
         raise UndecodableError(f"the codestream's values take {bits} bits, Bits Stored (0028,0101) is {how.bits_stored}")
-    return stored_values(array, replace(how, high_bit=how.bits_stored - 1))
+    words = array.view(f"{'i' if how.is_signed else 'u'}{array.dtype.itemsize}")
+    return stored_values(words, replace(how, high_bit=how.bits_stored - 1))
 
 
 def _run(frame: bytes, how: Encoding, plugin: str, is_signed: bool) -> tuple[NDArray[np.generic], bool]:

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import gdcm
 import numpy as np
 import pytest
 from dicom_making import Making, chest, datasets, write
 from pydicom.dataset import Dataset
-from pydicom.uid import JPEG2000, ExplicitVRBigEndian, JPEG2000Lossless, JPEGLSLossless
+from pydicom.uid import JPEG2000, ExplicitVRBigEndian, JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
 from lungnet.dicom import find_series, read_series
 from lungnet.errors import SeriesRefused
@@ -183,3 +184,35 @@ def test_a_slope_of_several_values_is_none(tmp_path: Path) -> None:
         one.RescaleSlope = ["1", "2"]
     with pytest.raises(SeriesRefused, match=r"corrupt: .*Rescale Slope \(0028,1053\) has 2 values"):
         read(tmp_path, made)
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEGLosslessSV1, RLELossless])
+def test_negative_values_come_back_from_every_codec(tmp_path: Path, syntax: str, bits: int) -> None:
+    made = stored(lambda v: v & ((1 << bits) - 1), is_signed=True, intercept=0, BitsStored=bits, HighBit=bits - 1)
+    folder = write(tmp_path / "plain", made)
+    if syntax == JPEGLosslessSV1:
+        recoded(folder, gdcm.TransferSyntax.JPEGLosslessProcess14_1)
+    else:
+        for one in made:
+            one.compress(syntax, generate_instance_uid=False)
+        folder = write(tmp_path / "packed", made)
+    volume = read_series(find_series([folder])[0])
+    assert HU.min() < -900
+    np.testing.assert_array_equal(volume.hu, HU)
+    assert {w.code for w in volume.warnings} <= {"rescale-type"}  # gdcm writes one
+
+
+def recoded(folder: Path, syntax: int) -> None:
+    """Rewrite the files of a folder in another transfer syntax, by gdcm."""
+    for path in folder.iterdir():
+        reader, change, writer = gdcm.ImageReader(), gdcm.ImageChangeTransferSyntax(), gdcm.ImageWriter()
+        reader.SetFileName(str(path))
+        assert reader.Read()
+        change.SetTransferSyntax(gdcm.TransferSyntax(syntax))
+        change.SetInput(reader.GetImage())
+        assert change.Change()
+        writer.SetFileName(str(path))
+        writer.SetFile(reader.GetFile())
+        writer.SetImage(change.GetOutput())
+        assert writer.Write()
