@@ -54,9 +54,8 @@ LOSSY, SIGN, BITS, TRAILING = "lossy", "sign", "bits", "trailing-data"
 
 _RLE_HEADER = struct.Struct("<16L")  # the number of segments and where each begins (PS3.5 section G.5)
 _RLE_LARGEST_RATIO = 64  # a run of 128 equal bytes takes two (PS3.5 section G.3)
-_RLE_SMALLEST_RATIO = (
-    2 / 3
-)  # encoders add a byte to 128 where nothing repeats; a segment of nothing but runs unpacks to 64 times its length
+# A segment holds a byte of each pixel. Encoders add one to 128 where nothing repeats; nothing but runs unpacks to 64 times as much.
+_RLE_LARGEST_SEGMENT = 1.5
 
 
 class UndecodableError(Exception):
@@ -67,9 +66,9 @@ def decode(frame: bytes, how: Encoding) -> tuple[NDArray[np.generic], frozenset[
     """Decode one encoded frame.
 
     Returns:
-        Stored values of shape (rows, columns), as integers of any width; and the
-        codes of what the codestream shows: `lossy`, `sign` where it contradicts the header's and is believed, `bits` where it has fewer
-        than are stored, `trailing-data` where it goes on after the picture.
+        Stored values of shape (rows, columns), as integers of any width; and the codes of what the codestream shows: `lossy`,
+        `sign` where it contradicts the header's and is believed, `bits` where it has fewer than are stored, `trailing-data`
+        where it goes on after the picture.
 
     Raises:
         UndecodableError: the codestream is broken, or describes another picture than the header.
@@ -163,7 +162,7 @@ def _check_run_lengths(frame: bytes, how: Encoding) -> None:
         raise UndecodableError("the run-length data is too short for the picture")
     count, *starts = _RLE_HEADER.unpack_from(frame)
     ends = [*starts[1:count], len(frame)]
-    if any(end - start > how.rows * how.columns / _RLE_SMALLEST_RATIO + 2 for start, end in zip(starts, ends, strict=False)):
+    if any(end - start > how.rows * how.columns * _RLE_LARGEST_SEGMENT + 2 for start, end in zip(starts, ends, strict=False)):
         raise UndecodableError("the run-length data is too long for the picture")
 
 
