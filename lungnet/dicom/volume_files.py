@@ -30,6 +30,8 @@ LARGEST_TEXT_HEADER = 64 << 10
 
 _KINDS = "iuf"
 _LARGEST_VOXEL_MM = 100
+_LARGE_BYTES, _LARGE_RATIO = 768 << 20, 8  # a thousand slices and a half; no CT so large packs so well
+_CHUNK = 16 << 20  # a packed file reads all that it is asked for into memory of its own
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +109,9 @@ def check_size(shape: list[int], kind: np.dtype[Any], packed: int, limits: Intak
     voxels = math.prod(shape)
     if voxels > limits.largest_voxels:
         raise SeriesRefused(reasons.TOO_LARGE, f"{voxels:,} voxels, at most {limits.largest_voxels:,} are read")
-    if voxels * kind.itemsize > max(packed * limits.largest_ratio, limits.always_allowed_bytes):
+    promised = voxels * kind.itemsize
+    most = max(packed * limits.largest_ratio, limits.always_allowed_bytes)
+    if promised > most or promised > max(_LARGE_BYTES, packed * _LARGE_RATIO):
         raise SeriesRefused(reasons.TOO_LARGE, f"the header promises {voxels:,} voxels of {kind.itemsize} bytes, the file has {packed:,}")
 
 
@@ -154,7 +158,7 @@ def read_values(source: VolumeFile, kind: np.dtype[Any], shape: list[int], packi
 def _fill(values: NDArray[np.uint8], file: IO[bytes]) -> tuple[int, bool]:
     """Read bytes in place, as many as there are; returns how many, and whether the file goes on."""
     count, view = 0, values.data
-    while count < len(values) and (part := file.readinto(view[count:])):  # type: ignore[attr-defined]
+    while count < len(values) and (part := file.readinto(view[count : count + _CHUNK])):  # type: ignore[attr-defined]
         count += part
     return count, bool(file.read(1))  # which holds the checksum of a packed file
 

@@ -160,3 +160,15 @@ def test_both_niftis_of_both_byte_orders_are_read(tmp_path: Path, kind: type, or
     header.set_data_dtype(np.dtype(f"{order}i2"))
     kind(HU.transpose(2, 1, 0)[..., None], np.diag([-0.8, -0.7, 2.5, 1]), header).to_filename(tmp_path / "a.nii")
     np.testing.assert_array_equal(read_one(tmp_path / "a.nii").hu, HU)
+
+
+def test_a_volume_of_gigabytes_in_a_few_packed_megabytes_is_refused(tmp_path: Path) -> None:
+    header = nibabel.Nifti1Header()
+    header.set_data_dtype(np.float32)
+    header.set_data_shape((512, 512, 900))
+    header.set_sform(np.diag([-0.7, -0.7, 0.5, 1]), 1)
+    header["vox_offset"], header["magic"] = 352, b"n+1"
+    noise = np.random.default_rng(0).bytes(8 << 20)
+    (tmp_path / "a.nii.gz").write_bytes(gzip.compress(header.binaryblock + bytes(4) + noise, 1))
+    with pytest.raises(SeriesRefused, match="too-large: the header promises 235,929,600 voxels of 4 bytes"):
+        read_one(tmp_path / "a.nii.gz")
