@@ -10,6 +10,9 @@ from lungnet.dicom.slices import Location
 HEAD_BYTES = 16 << 10
 """Read of each file at first: most headers of CT slices end within."""
 
+VOLUME_ENDINGS = {".nii": "nifti", ".nii.gz": "nifti", ".mha": "metaimage", ".mhd": "metaimage", ".nrrd": "nrrd", ".nhdr": "nrrd"}
+"""What the name of a file in a format other than DICOM ends in, and the format."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -46,9 +49,9 @@ class Candidate:
 
 
 def may_be_a_remnant(name: str) -> bool:
-    """Whether an empty file of this name, in lower case, may be what is left of a slice."""
+    """Whether an empty file of this name, in lower case, may be what is left of a slice or a volume."""
     base = name.rpartition("/")[2]
-    return base.endswith(".dcm") or "." not in base
+    return base.endswith((".dcm", *VOLUME_ENDINGS)) or "." not in base
 
 
 class UnreadableError(Exception):

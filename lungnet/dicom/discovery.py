@@ -69,7 +69,9 @@ def find_series(paths: Sequence[Path], limits: IntakeConfig | None = None) -> li
 
 def _is_remnant(candidate: Candidate) -> bool:
     """Whether this is what a failed copy leaves: nothing, zeros, or an empty preamble after which nothing says that this is DICOM."""
-    return candidate.refusal is None and not candidate.head[: PREAMBLE - 4].strip(b"\0") and not is_part_10(candidate.head)
+    if candidate.refusal is not None or format_of(candidate.name) is not None:
+        return False
+    return not candidate.head[: PREAMBLE - 4].strip(b"\0") and not is_part_10(candidate.head)
 
 
 def _may_be_a_lost_slice(found: Found) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 from lungnet.config.intake import IntakeConfig
 from lungnet.dicom import reasons
 from lungnet.dicom.archives import read_member
-from lungnet.dicom.candidate import Candidate, UnreadableError
+from lungnet.dicom.candidate import VOLUME_ENDINGS, Candidate, UnreadableError
 from lungnet.dicom.found import Found
 from lungnet.dicom.geometry import as_stack, canonical
 from lungnet.dicom.metaimage import read_metaimage
@@ -30,7 +30,6 @@ from lungnet.errors import SeriesRefused
 from lungnet.silence import silence
 from lungnet.volume import AIR_HU, Volume, spacing_of
 
-_ENDINGS = {".nii": "nifti", ".nii.gz": "nifti", ".mha": "metaimage", ".mhd": "metaimage", ".nrrd": "nrrd", ".nhdr": "nrrd"}
 _READERS: Final[dict[str, Callable[[VolumeFile, IntakeConfig], RawVolume]]] = {
     "nifti": read_nifti,
     "metaimage": read_metaimage,
@@ -40,7 +39,7 @@ _READERS: Final[dict[str, Callable[[VolumeFile, IntakeConfig], RawVolume]]] = {
 
 def format_of(name: str) -> str | None:
     """The format other than DICOM that a file's name says it is in."""
-    return next((kind for ending, kind in _ENDINGS.items() if name.endswith(ending)), None)
+    return next((kind for ending, kind in VOLUME_ENDINGS.items() if name.endswith(ending)), None)
 
 
 def found_volume(candidate: Candidate, kind: str, limits: IntakeConfig) -> Found:
@@ -117,6 +116,8 @@ def _volume(raw: RawVolume, found: Found) -> Volume:
             out[np.isnan(plane)] = AIR_HU
         else:
             seen.append(to_hu(plane, raw.slope, raw.intercept, out))
+    if raw.slope < 0:
+        warnings.append(reasons.warned("negative-slope"))
     if any(rounded for rounded, _ in seen):
         warnings.append(reasons.warned("rounded"))
     if any(clipped for _, clipped in seen):
@@ -142,5 +143,5 @@ def _opened(location: Location, limits: IntakeConfig) -> Iterator[VolumeFile]:
 
 
 def _stem(name: str) -> str:
-    ending = max((e for e in _ENDINGS if name.lower().endswith(e)), key=len, default="")
+    ending = max((e for e in VOLUME_ENDINGS if name.lower().endswith(e)), key=len, default="")
     return readable(name[: len(name) - len(ending)])[:64]

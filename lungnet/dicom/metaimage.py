@@ -128,6 +128,8 @@ def _check_meaning(header: Header) -> None:
     for key, usual in plain.items():
         if key in header and tuple(float(part) for part in header[key].split()) != usual:
             raise SeriesRefused(reasons.CORRUPT, f"{key} is not {' '.join(map(str, usual))}: readers differ in what that means")
+    if header.get("DistanceUnits", "mm") not in ("mm", "?"):
+        raise SeriesRefused(reasons.CORRUPT, "DistanceUnits is not mm")
     if header.get("BinaryData", "True")[:1].upper() not in ("T", "1"):
         raise SeriesRefused(reasons.UNDECODABLE, "the values are written as text")
 

@@ -25,6 +25,8 @@ _REVERSED = np.eye(4)[[2, 1, 0, 3]]  # index order (x, y, z) of NIfTI to (z, y, 
 _SLAB = 16
 _GZIP = b"\x1f\x8b"
 _LARGEST_HEADER = 1 << 20
+_WARNING = 30
+_SCANNER_OR_ALIGNED = 2  # codes above are Talairach's and other templates' spaces
 _MILLIMETRES = {"meter": 1000.0, "mm": 1.0, "micron": 0.001}
 _SAME_PLACE_MM = 0.2  # quaternions of 32 bits are so exact over half a metre
 _LEVEL = 1  # a third larger than the default level, ten times as quick
@@ -83,7 +85,8 @@ def _read_header(stream: IO[bytes]) -> Any:
     block = stream.read(nibabel.Nifti2Header.sizeof_hdr)
     for kind in (nibabel.Nifti1Header, nibabel.Nifti2Header):
         if int.from_bytes(block[:4], "little") == kind.sizeof_hdr or int.from_bytes(block[:4], "big") == kind.sizeof_hdr:
-            header = kind(block[: kind.sizeof_hdr])
+            with nibabel.imageglobals.ErrorLevel(_WARNING):  # else nibabel mends what is wrong: a voxel size of 0 becomes 1 mm
+                header = kind(block[: kind.sizeof_hdr])
             if header["magic"].item()[:2] == b"n+":
                 return header
     raise SeriesRefused(reasons.CORRUPT, "no single-file NIfTI")
@@ -93,6 +96,8 @@ def _placed(header: Any, shape: list[int]) -> tuple[NDArray[np.float64], tuple[W
     """The affine to LPS millimetres, and what is doubtful about it."""
     if int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
         raise SeriesRefused(reasons.MISSING_TAG, "the NIfTI header has neither sform nor qform: nothing says where the patient lies")
+    if int(header["qform_code"]) == 0 and int(header["sform_code"]) > _SCANNER_OR_ALIGNED:
+        raise SeriesRefused(reasons.MISSING_TAG, "the NIfTI header places the volume in a template's space, not in the patient's")
     unit = _MILLIMETRES.get(header.get_xyzt_units()[0], 1.0)
     to_mm = np.diag([unit, unit, unit, 1.0])
     affine = check_affine(to_mm @ from_ras(np.asarray(header.get_best_affine(), np.float64)))

@@ -29,7 +29,7 @@ Packing = Literal["", "zlib", "gzip", "bzip2"]
 LARGEST_TEXT_HEADER = 64 << 10
 
 _KINDS = "iuf"
-_LARGEST_VOXEL_MM = 100
+_SMALLEST_VOXEL_MM, _LARGEST_VOXEL_MM = 0.05, 50.0
 _LARGE_BYTES, _LARGE_RATIO = 768 << 20, 8  # a thousand slices and a half; no CT so large packs so well
 _CHUNK = 16 << 20  # a packed file reads all that it is asked for into memory of its own
 
@@ -81,6 +81,7 @@ class VolumeFile:
         if name is None:
             yield self
             return
+        name = name.removeprefix("./")
         path = None if self.folder is None else self.folder / name
         if any(part in name for part in "/\\%") or path is None or not path.is_file():
             raise SeriesRefused(reasons.CORRUPT, "the header names a data file that is not one file beside it")
@@ -122,8 +123,8 @@ def check_affine(affine: NDArray[np.float64]) -> NDArray[np.float64]:
         SeriesRefused: it has not.
     """
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
-    if not np.isfinite(affine).all() or lengths.min() <= 0 or lengths.max() > _LARGEST_VOXEL_MM:
-        raise SeriesRefused(reasons.CORRUPT, "voxel sizes are not positive millimetres")
+    if not np.isfinite(affine).all() or not _SMALLEST_VOXEL_MM <= lengths.min() <= lengths.max() <= _LARGEST_VOXEL_MM:
+        raise SeriesRefused(reasons.CORRUPT, f"voxel sizes are not between {_SMALLEST_VOXEL_MM} and {_LARGEST_VOXEL_MM:g} mm")
     cosines = (affine[:3, :3] / lengths).T @ (affine[:3, :3] / lengths)
     if np.abs(cosines - np.eye(3)).max() > DIRECTION_TOLERANCE:
         raise SeriesRefused(

@@ -216,6 +216,8 @@ REFUSED_METAIMAGES: dict[str, tuple[str, bytes, dict[str, str | None]]] = {
     "of another modality": ("not-ct: Modality is MET_MOD_MR", RAW, {"Modality": "MET_MOD_MR"}),
     "odd type": ("not-ct: ElementType", RAW, {"ElementType": "MET_OTHER"}),
     "outside": ("corrupt: .*not one file beside", b"", {"ElementDataFile": "../a.raw"}),
+    "centimetres": ("corrupt: DistanceUnits", RAW, {"DistanceUnits": "cm"}),
+    "voxels of nothing": ("corrupt: voxel sizes", RAW, {"ElementSpacing": "0.01 0.7 2.5"}),
     "pattern": ("corrupt: .*not one file beside", b"", {"ElementDataFile": "a%02d.raw 1 7 1"}),
     "absent": ("corrupt: .*not one file beside", b"", {"ElementDataFile": "b.raw"}),
 }
@@ -235,7 +237,7 @@ def test_letters_that_contradict_the_matrix_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["mhd", "nhdr"])
-@pytest.mark.parametrize("name", ["values.raw", "the values.raw", "Ä.bin"])
+@pytest.mark.parametrize("name", ["values.raw", "./values.raw", "the values.raw", "Ä.bin"])
 def test_a_detached_header_reads_the_one_file_it_names(tmp_path: Path, ending: str, name: str) -> None:
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / name).write_bytes(RAW)
@@ -317,3 +319,11 @@ def test_geometry_is_simpleitks_whatever_the_directions(tmp_path: Path, ending: 
         place = np.linalg.solve(volume.affine, [*point, 1])[:3]
         np.testing.assert_allclose(place, np.rint(place), atol=1e-3)
         assert volume.hu[tuple(np.rint(place).astype(int))] == theirs.GetPixel(index)
+
+
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.mha", "a.nrrd"])
+@pytest.mark.parametrize("left", [b"", bytes(9000)])
+def test_what_is_left_of_a_volume_is_refused(tmp_path: Path, name: str, left: bytes) -> None:
+    (tmp_path / name).write_bytes(left)
+    with pytest.raises(SeriesRefused, match="corrupt"):
+        read_one(tmp_path / name)

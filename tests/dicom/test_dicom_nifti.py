@@ -136,6 +136,9 @@ def test_a_nifti_that_places_the_volume_twice_is_told(tmp_path: Path) -> None:
 
 REFUSED_NIFTIS: dict[str, tuple[str, dict[str, object]]] = {
     "no place": ("missing-tag: ", {"sform_code": 0, "qform_code": 0}),
+    "a template's place": ("missing-tag: .*template", {"sform_code": 4, "qform_code": 0}),
+    "no voxel size": ("corrupt: .*HeaderDataError", {"sform_code": 0, "pixdim": [1, 0.8, 0.7, 0, 1, 1, 1, 1]}),
+    "micrometres": ("corrupt: voxel sizes", {"xyzt_units": 3}),
     "a pair": ("corrupt: no single-file NIfTI", {"magic": b"ni1"}),
     "values in the header": ("corrupt: ", {"vox_offset": 100}),
     "values far away": ("corrupt: the values begin", {"vox_offset": 2e9}),
@@ -172,3 +175,7 @@ def test_a_volume_of_gigabytes_in_a_few_packed_megabytes_is_refused(tmp_path: Pa
     (tmp_path / "a.nii.gz").write_bytes(gzip.compress(header.binaryblock + bytes(4) + noise, 1))
     with pytest.raises(SeriesRefused, match="too-large: the header promises 235,929,600 voxels of 4 bytes"):
         read_one(tmp_path / "a.nii.gz")
+
+
+def test_a_negative_slope_is_told(tmp_path: Path) -> None:
+    assert "negative-slope" in codes(read_one(nifti(tmp_path / "a.nii", scl_slope=-1, scl_inter=0)))
