@@ -81,11 +81,12 @@ def read_nifti(source: VolumeFile, limits: IntakeConfig) -> RawVolume:
 
 def _read_header(stream: IO[bytes]) -> Any:
     import nibabel
+    from nibabel.imageglobals import ErrorLevel
 
     block = stream.read(nibabel.Nifti2Header.sizeof_hdr)
     for kind in (nibabel.Nifti1Header, nibabel.Nifti2Header):
         if int.from_bytes(block[:4], "little") == kind.sizeof_hdr or int.from_bytes(block[:4], "big") == kind.sizeof_hdr:
-            with nibabel.imageglobals.ErrorLevel(_WARNING):  # else nibabel mends what is wrong: a voxel size of 0 becomes 1 mm
+            with ErrorLevel(_WARNING):  # else nibabel mends what is wrong: a voxel size of 0 becomes 1 mm
                 header = kind(block[: kind.sizeof_hdr])
             if header["magic"].item()[:2] == b"n+":
                 return header
