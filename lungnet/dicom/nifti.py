@@ -4,6 +4,7 @@ After the NIfTI-1 and NIfTI-2 headers (nifti.nimh.nih.gov, nifti1.h and nifti2.h
 """
 
 import gzip
+import logging
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -25,7 +26,6 @@ _REVERSED = np.eye(4)[[2, 1, 0, 3]]  # index order (x, y, z) of NIfTI to (z, y, 
 _SLAB = 16
 _GZIP = b"\x1f\x8b"
 _LARGEST_HEADER = 1 << 20
-_WARNING = 30
 _SCANNER_OR_ALIGNED = 2  # codes above are Talairach's and other templates' spaces
 _MILLIMETRES = {"meter": 1000.0, "mm": 1.0, "micron": 0.001}
 _SAME_PLACE_MM = 0.2  # quaternions of 32 bits are so exact over half a metre
@@ -86,7 +86,7 @@ def _read_header(stream: IO[bytes]) -> Any:
     block = stream.read(nibabel.Nifti2Header.sizeof_hdr)
     for kind in (nibabel.Nifti1Header, nibabel.Nifti2Header):
         if int.from_bytes(block[:4], "little") == kind.sizeof_hdr or int.from_bytes(block[:4], "big") == kind.sizeof_hdr:
-            with ErrorLevel(_WARNING):  # else nibabel mends what is wrong: a voxel size of 0 becomes 1 mm
+            with ErrorLevel(logging.WARNING):  # else nibabel mends what is wrong: a voxel size of 0 becomes 1 mm
                 header = kind(block[: kind.sizeof_hdr])
             if header["magic"].item()[:2] == b"n+":
                 return header

@@ -52,7 +52,8 @@ def tar_files(source: IO[bytes], budget: Budget) -> Iterator[tuple[int, str, IO[
         for index in itertools.count():
             with metered.for_a_header():
                 info = archive.next()
-            archive.members, archive.pax_headers = [], {}  # type: ignore[attr-defined] # tarfile keeps, and copies to each member, all that it ever met
+            # tarfile keeps all members that it met, and copies what was said of all to each.
+            archive.members, archive.pax_headers = [], {}  # type: ignore[attr-defined]
             if info is None:
                 _check_end(metered, archive.offset, budget)
                 return

@@ -81,7 +81,7 @@ def _directory(source: IO[bytes]) -> tuple[int, int, int, int]:
     _, promised, length, offset, _ = _END.unpack(_whole(tail[at : at + _END.size], _END))
     modulus = 1 << 16  # old writers let the count run over
     if tail[max(0, at - _LOCATOR.size) : at].startswith(b"PK\6\7"):
-        at -= _LOCATOR.size + 56
+        at -= _LOCATOR.size + _END_64.size
         signature, promised, length, offset = _END_64.unpack(_whole(tail[max(0, at) : at + _END_64.size], _END_64))
         modulus = 1 << 64
         if signature != b"PK\6\6":

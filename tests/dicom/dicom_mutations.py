@@ -11,11 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import nibabel
-import numpy as np
-import SimpleITK as sitk  # noqa: N813
 from dicom_making import LOSSLESS, Making, chest, datasets, write, write_series
-from dicom_structures import ON_FILES, ON_VOLUME, OnFiles, OnVolume, Rng
+from dicom_structures import ON_FILES, ON_VOLUME, OnFiles, OnVolume, Rng, volume_file
 from pydicom import dcmread
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
@@ -243,11 +240,7 @@ def fragments(rng: Rng, folder: Path, files: list[bytes]) -> tuple[Path, bool]:
 
 def formats(rng: Rng, folder: Path, files: list[bytes]) -> tuple[Path, bool]:
     ending = str(rng.choice(["nii", "nii.gz", "mha", "nrrd"]))
-    path = folder / f"a.{ending}"
-    if ending.startswith("nii"):
-        nibabel.Nifti1Image(TRUTH.transpose(2, 1, 0), np.diag([-0.8, -0.7, 2.5, 1])).to_filename(path)
-    else:
-        sitk.WriteImage(sitk.GetImageFromArray(TRUTH), str(path), useCompression=bool(rng.random() < 0.5))
+    path = volume_file(folder, ending, TRUTH, packed=not ending.startswith("nii") and bool(rng.random() < 0.5))
     data = path.read_bytes()
     data = _flip(rng, data, 0, 400, int(rng.integers(1, 12))) if rng.random() < 0.7 else data[: int(rng.integers(0, len(data)))]
     path.write_bytes(data)

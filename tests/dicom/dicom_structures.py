@@ -133,14 +133,20 @@ def segments(rng: Rng, folder: Path, files: list[bytes]) -> tuple[Path, bool]:
     return folder, False
 
 
-def volume_headers(rng: Rng, folder: Path, truth: np.ndarray) -> tuple[Path, bool]:
-    """Lines of MetaImage and NRRD that are lost, doubled, exchanged or say another number; fields of NIfTI; data that are cut."""
-    ending = str(rng.choice(["mha", "nrrd", "nii", "nii.gz"]))
+def volume_file(folder: Path, ending: str, truth: np.ndarray, *, packed: bool) -> Path:
+    """Write a sound file of another format."""
     path = folder / f"a.{ending}"
     if ending.startswith("nii"):
         nibabel.Nifti1Image(truth.transpose(2, 1, 0), np.diag([-0.8, -0.7, 2.5, 1])).to_filename(path)
     else:
-        sitk.WriteImage(sitk.GetImageFromArray(truth), str(path), useCompression=bool(rng.random() < 0.7))
+        sitk.WriteImage(sitk.GetImageFromArray(truth), str(path), useCompression=packed)
+    return path
+
+
+def volume_headers(rng: Rng, folder: Path, truth: np.ndarray) -> tuple[Path, bool]:
+    """Lines of MetaImage and NRRD that are lost, doubled, exchanged or say another number; fields of NIfTI; data that are cut."""
+    ending = str(rng.choice(["mha", "nrrd", "nii", "nii.gz"]))
+    path = volume_file(folder, ending, truth, packed=not ending.startswith("nii") and bool(rng.random() < 0.7))
     data = path.read_bytes()
     what = rng.random()
     if what < 0.3:
