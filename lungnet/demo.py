@@ -1,4 +1,7 @@
-"""The whole road in one go: synthetic chests in, a report on held-out patients out; what is done is not done again."""
+"""The whole road in one go: synthetic chests in, a report on held-out patients out.
+
+What is done is not done again.
+"""
 
 import logging
 import os
@@ -18,11 +21,14 @@ PATIENTS = 240
 """Enough to hold 60 out, so that the interval of their AUC means something."""
 
 CHESTS = PhantomConfig(matrix=192, ambiguous_share=0.03)
-"""A coarse matrix, to be quick: 1.7 mm pixels; and few nodules that look like what they are not, as there are few to learn from."""
+"""A coarse matrix, to be quick: 1.7 mm pixels; and few nodules that look like what they are not, as
+there are few to learn from."""
 
 
 def walk(out: Path) -> str:
-    """Make chests, prepare, train, evaluate, report below a folder; returns the words to print last.
+    """Make chests, prepare, train, evaluate, report below a folder.
+
+    Returns the words to print last.
 
     Everything is a function of the seed in configs/demo.yaml, to the last bit on one machine.
     """
@@ -70,7 +76,9 @@ def _train(experiment: Experiment, run: Path) -> None:
 
 def _is_done(experiment: Experiment, run: Path) -> bool:
     try:
-        return (run / "metrics.json").is_file() and load_experiment(run / "config.yaml").config_hash() == experiment.config_hash()
+        return (run / "metrics.json").is_file() and load_experiment(
+            run / "config.yaml"
+        ).config_hash() == experiment.config_hash()
     except ConfigError:
         return False
 

@@ -45,7 +45,9 @@ def examine() -> list[Finding]:
 
 def _python() -> Iterator[Finding]:
     works = (3, 11) <= sys.version_info[:2] < (3, 14)
-    yield Finding("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}", works)
+    yield Finding(
+        "Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}", works
+    )
 
 
 def _libraries() -> Iterator[Finding]:
@@ -54,7 +56,11 @@ def _libraries() -> Iterator[Finding]:
             importlib.import_module(module)
             yield Finding(package, importlib.metadata.version(package), works=True)
         except (ImportError, OSError) as error:
-            yield Finding(package, f"cannot be imported ({error}); install requirements.lock again", works=False)
+            yield Finding(
+                package,
+                f"cannot be imported ({error}); install requirements.lock again",
+                works=False,
+            )
 
 
 def _decoders() -> Iterator[Finding]:
@@ -66,7 +72,9 @@ def _decoders() -> Iterator[Finding]:
         library = LIBRARIES[decoder]
         works = importlib.util.find_spec(library) is not None
         yield Finding(
-            f"decoder for {UID(syntax).name}", library if works else f"{library} is missing; install requirements.lock again", works
+            f"decoder for {UID(syntax).name}",
+            library if works else f"{library} is missing; install requirements.lock again",
+            works,
         )
 
 
@@ -76,14 +84,28 @@ def _devices() -> Iterator[Finding]:
     gpus = tf.config.list_physical_devices("GPU")
     yield Finding(
         "GPU",
-        f"{len(gpus)} seen by TensorFlow" if gpus else "none seen; everything runs on the CPU (pip install 'lungnet[gpu]')",
+        f"{len(gpus)} seen by TensorFlow"
+        if gpus
+        else "none seen; everything runs on the CPU (pip install 'lungnet[gpu]')",
         works=True,
     )
-    yield Finding("CPU cores", str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()), works=True)
+    yield Finding(
+        "CPU cores",
+        str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+        works=True,
+    )
 
 
 def _resources() -> Iterator[Finding]:
     memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    yield Finding("memory", f"{memory_gb:.1f} GB; at least {LEAST_MEMORY_GB:.0f} GB are wanted", memory_gb >= LEAST_MEMORY_GB)
+    yield Finding(
+        "memory",
+        f"{memory_gb:.1f} GB; at least {LEAST_MEMORY_GB:.0f} GB are wanted",
+        memory_gb >= LEAST_MEMORY_GB,
+    )
     free_gb = shutil.disk_usage(Path.cwd()).free / 1e9
-    yield Finding("disk", f"{free_gb:.1f} GB free here; at least {LEAST_DISK_GB:.0f} GB are wanted", free_gb >= LEAST_DISK_GB)
+    yield Finding(
+        "disk",
+        f"{free_gb:.1f} GB free here; at least {LEAST_DISK_GB:.0f} GB are wanted",
+        free_gb >= LEAST_DISK_GB,
+    )

@@ -1,4 +1,6 @@
-"""Every failure a user can cause or meet, as one tree; the exit code of the command line stands on each branch.
+"""Every failure a user can cause or meet, as one tree.
+
+The exit code of the command line stands on each branch.
 
     LungnetError              3
     |- UsageError             2   the command line asks for something that does not go together
@@ -31,7 +33,10 @@ class UsageError(LungnetError):
 
 
 class ConfigError(LungnetError):
-    """A configuration that cannot be read or does not hold; names file, line and the nearest right name."""
+    """A configuration that cannot be read or does not hold.
+
+    Names file, line and the nearest right name.
+    """
 
     exit_code = 2
 

@@ -13,21 +13,25 @@ from typing import Any
 from lungnet.errors import MachineError
 
 UNFINISHED = ".unfinished-"
-"""Prefix of a file or folder that is still being written; whoever finds one after a crash may delete it."""
+"""Prefix of a file or folder that is still being written; whoever finds one after a crash may
+delete it."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 @contextmanager
 def replacing(path: Path, *, sync_each: bool = True) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success sync it and rename it to `path`, on failure remove it.
+    """Yield a temporary path beside `path`.
 
-    The caller writes a file, or makes a folder, at the temporary path. An existing folder at `path` is replaced.
+    On success sync it and rename it to `path`, on failure remove it.
+
+    The caller writes a file, or makes a folder, at the temporary path. An existing folder at `path`
+    is replaced.
 
     Args:
         path: what shall appear.
-        sync_each: sync every file below a folder; without it only the folder, for many small files that are checked and
-            made again where a power cut loses some.
+        sync_each: sync every file below a folder; without it only the folder, for many small files
+            that are checked and made again where a power cut loses some.
 
     Raises:
         MachineError: the disk is full or the place cannot be written.
@@ -58,7 +62,10 @@ def replacing(path: Path, *, sync_each: bool = True) -> Iterator[Path]:
 def machine_error(error: OSError, path: Path) -> MachineError:
     """The one sentence for an operating-system failure at `path`."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return MachineError(f"{path}: no space left on the disk; free some and run the same command again, what is done is kept")
+        return MachineError(
+            f"{path}: no space left on the disk; free some and run the same command again, what is "
+            "done is kept"
+        )
     return MachineError(f"{path}: {error.strerror or error}")
 
 
@@ -75,17 +82,22 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON with sorted keys, so that the same value gives the same bytes; NaN is refused."""
-    write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
+    write_text(
+        path,
+        json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n",
+    )
 
 
 def harmless(cell: str) -> str:
-    """A cell of a table for people, with an apostrophe in front where a spreadsheet would run it (OWASP, CSV injection)."""
+    """A cell with an apostrophe where a spreadsheet would run it (OWASP, CSV injection)."""
     return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
 def canonical_hash(value: Any) -> str:
     """SHA-256 (hexadecimal) of a JSON value, independent of key order and white space."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    ).hexdigest()
 
 
 def file_hash(path: Path) -> str:

@@ -1,4 +1,7 @@
-"""Progress for people: a bar on a terminal, a line every ten seconds elsewhere, nothing when asked to be quiet."""
+"""Progress for people.
+
+A bar on a terminal, a line every ten seconds elsewhere, nothing when asked to be quiet.
+"""
 
 import logging
 import sys
@@ -35,8 +38,14 @@ def _lines(items: Iterable[T], label: str, total: int | None) -> Iterator[T]:
         now = time.monotonic()
         if now - last >= LINE_EVERY_S and done != total:
             last = now
-            log.info(tqdm.format_meter(done, total or 0, now - start, prefix=label, bar_format=_LINE))
-    log.info(tqdm.format_meter(done, total or done, time.monotonic() - start, prefix=label, bar_format=_LINE))
+            log.info(
+                tqdm.format_meter(done, total or 0, now - start, prefix=label, bar_format=_LINE)
+            )
+    log.info(
+        tqdm.format_meter(
+            done, total or done, time.monotonic() - start, prefix=label, bar_format=_LINE
+        )
+    )
 
 
 _LINE = "{desc}: {n_fmt}/{total_fmt}, {rate_fmt}, {elapsed} so far, {remaining} left"

@@ -1,4 +1,7 @@
-"""Standard error closed to native code for a while: some libraries write there past every logger and setting."""
+"""Standard error closed to native code for a while.
+
+Some libraries write there past every logger and setting.
+"""
 
 import os
 import sys
@@ -12,7 +15,9 @@ _MOST_HEARD = 1 << 16
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """Close file descriptor 2 of this process; a user who looks for one clear line of ours should find it.
+    """Close file descriptor 2 of this process.
+
+    A user who looks for one clear line of ours should find it.
 
     Exceptions pass as ever: what goes wrong is told by them.
     """
@@ -22,7 +27,10 @@ def silence() -> Iterator[None]:
 
 @contextmanager
 def hearing() -> Iterator[bytearray]:
-    """The same, but what was written is there after the block: some decoders tell of damage in no other way."""
+    """The same, but what was written is there after the block.
+
+    Some decoders tell of damage in no other way.
+    """
     said = bytearray()
     with tempfile.TemporaryFile() as file:
         with _redirected(file.fileno()):

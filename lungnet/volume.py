@@ -1,8 +1,11 @@
-"""The one kind of thing that intake hands on: HU on a grid, and where that grid lies in the patient.
+"""The one kind of thing that intake hands on.
 
-Conventions, stated once. Arrays are (z, y, x): z grows from feet to head, y from front to back, x from the patient's
-right to left. Patient coordinates are DICOM's LPS millimetres, written (x, y, z). An affine is 4x4 float64 and takes
-(z, y, x, 1) of a voxel's centre to (x, y, z, 1) in millimetres; it may be oblique, never sheared.
+HU on a grid, and where that grid lies in the patient.
+
+Conventions, stated once. Arrays are (z, y, x): z grows from feet to head, y from front to back, x
+from the patient's right to left. Patient coordinates are DICOM's LPS millimetres, written (x, y,
+z). An affine is 4x4 float64 and takes (z, y, x, 1) of a voxel's centre to (x, y, z, 1) in
+millimetres; it may be oblique, never sheared.
 """
 
 from dataclasses import dataclass
@@ -11,7 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 AIR_HU = -1024
-"""HU of everything outside the scanner's field of view: the lowest value a 12-bit CT stores with the usual intercept."""
+"""HU of everything outside the scanner's field of view: the lowest value a 12-bit CT stores with
+the usual intercept."""
 
 Triple = tuple[float, float, float]
 
@@ -31,12 +35,18 @@ def spacing_of(affine: NDArray[np.float64]) -> Triple:
 
 
 def to_patient_mm(affine: NDArray[np.float64], voxels: ArrayLike) -> NDArray[np.float64]:
-    """Patient (x, y, z) millimetres of voxel indices (z, y, x); shapes (..., 3), indices may be fractional."""
+    """Patient (x, y, z) millimetres of voxel indices (z, y, x).
+
+    Shapes (..., 3), indices may be fractional.
+    """
     return np.asarray(voxels, np.float64) @ affine[:3, :3].T + affine[:3, 3]
 
 
 def to_voxels(affine: NDArray[np.float64], points_mm: ArrayLike) -> NDArray[np.float64]:
-    """Fractional voxel indices (z, y, x) of patient points (x, y, z) in millimetres; shapes (..., 3)."""
+    """Fractional voxel indices (z, y, x) of patient points (x, y, z) in millimetres.
+
+    Shapes (..., 3).
+    """
     return (np.asarray(points_mm, np.float64) - affine[:3, 3]) @ np.linalg.inv(affine[:3, :3]).T
 
 

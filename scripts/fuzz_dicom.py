@@ -1,9 +1,11 @@
-"""Mutate DICOM files, archives and trees many times and read each; prints what went wrong, and the seed to repeat it.
+"""Mutate DICOM files, archives and trees many times and read each.
+
+Prints what went wrong, and the seed to repeat it.
 
     python scripts/fuzz_dicom.py --cases 20000 --seed 7 [--write]
 
-The default tests run 500 of the same cases; this is for a release. A crash of a decoder ends the run: repeat with
-`--start` at the case it names.
+The default tests run 500 of the same cases; this is for a release. A crash of a decoder ends the
+run: repeat with `--start` at the case it names.
 """
 
 import argparse
@@ -26,7 +28,9 @@ from test_dicom_fuzz import LONGEST_S, MOST_KB, run_case
 
 def main() -> int:
     """Run the cases; returns 1 where any went wrong."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--cases", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--start", type=int, default=0)
@@ -57,8 +61,24 @@ def main() -> int:
     named = f"{args.cases:,} mutated files and trees, seed {args.seed} from {args.start}"
     rows = [
         Row(f"{named}: wrong outcomes", wrong, None, None, "cases", "0", wrong == 0),
-        Row(f"{named}: longest", round(longest, 2), None, None, "s", f"<= {LONGEST_S:g}", longest <= LONGEST_S),
-        Row(f"{named}: peak memory", peak >> 10, None, None, "MB", f"<= {MOST_KB >> 10}", peak <= MOST_KB),
+        Row(
+            f"{named}: longest",
+            round(longest, 2),
+            None,
+            None,
+            "s",
+            f"<= {LONGEST_S:g}",
+            longest <= LONGEST_S,
+        ),
+        Row(
+            f"{named}: peak memory",
+            peak >> 10,
+            None,
+            None,
+            "MB",
+            f"<= {MOST_KB >> 10}",
+            peak <= MOST_KB,
+        ),
     ]
     report(rows, args, "dicom fuzz", ("numpy", "pydicom", "SimpleITK"))
     print(", ".join(f"{name} {count}" for name, count in sorted(done.items())), file=sys.stderr)

@@ -9,7 +9,10 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of real scans, nodules and awkward files; tests that need it are marked `real_data`."""
+    """The folder of real scans, nodules and awkward files.
+
+    Tests that need it are marked `real_data`.
+    """
     if not SHARED_DATA.is_dir():
         pytest.skip("the shared real data is not beside the checkout")
     return SHARED_DATA

@@ -68,7 +68,11 @@ def test_a_folder_replaces_a_folder(tmp_path):
 
 @pytest.mark.parametrize(
     ("number", "words"),
-    [(errno.ENOSPC, "no space left on the disk"), (errno.EDQUOT, "no space left on the disk"), (errno.EACCES, "denied")],
+    [
+        (errno.ENOSPC, "no space left on the disk"),
+        (errno.EDQUOT, "no space left on the disk"),
+        (errno.EACCES, "denied"),
+    ],
 )
 def test_what_the_machine_refuses_is_told_with_the_path(tmp_path, number, words):
     def fail():
@@ -111,7 +115,11 @@ def test_json_of_equal_values_has_equal_bytes_and_nan_is_refused(tmp_path):
     write_json(tmp_path / "a.json", {"b": 1, "a": [1.5, "ü"]})
     write_json(tmp_path / "b.json", {"a": [1.5, "ü"], "b": 1})
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
-    assert canonical_hash({"a": 1, "b": 2}) == canonical_hash({"b": 2, "a": 1}) != canonical_hash({"a": 1, "b": 2.0})
+    assert (
+        canonical_hash({"a": 1, "b": 2})
+        == canonical_hash({"b": 2, "a": 1})
+        != canonical_hash({"a": 1, "b": 2.0})
+    )
     with pytest.raises(ValueError, match="Out of range"):
         write_json(tmp_path / "c.json", {"a": float("nan")})
     assert names(tmp_path) == ["a.json", "b.json"]
@@ -123,7 +131,10 @@ def test_a_folder_hash_depends_on_names_and_bytes(tmp_path):
     hashes = [folder_hash(tmp_path / folder) for folder in "abcd"]
     assert hashes[0] == hashes[1]
     assert len(set(hashes)) == 3
-    assert file_hash(tmp_path / "a" / "deep" / "x") == "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
+    assert (
+        file_hash(tmp_path / "a" / "deep" / "x")
+        == "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
+    )
 
 
 def test_readers_meet_whole_files_while_a_writer_replaces_them(tmp_path):

@@ -21,7 +21,15 @@ def test_a_stream_is_a_function_of_seed_and_names_on_every_machine():
     assert stream(7, "order", 3).random() == stream(7, "order", 3).random()
 
 
-@given(st.lists(st.tuples(st.integers(0, 2**31), st.sampled_from(["order", "augmentation"]), st.integers(0, 99)), max_size=30, unique=True))
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 2**31), st.sampled_from(["order", "augmentation"]), st.integers(0, 99)
+        ),
+        max_size=30,
+        unique=True,
+    )
+)
 def test_other_names_give_other_streams(keys):
     seeds = {derive(*key) for key in keys}
     assert len(seeds) == len(keys)
@@ -44,7 +52,11 @@ def test_to_the_patient_and_back_is_the_way_one_came(made, voxels):
     affine, spacing = made
     assert_allclose(spacing_of(affine), spacing, rtol=1e-9)
     assert_allclose(to_voxels(affine, to_patient_mm(affine, voxels)), voxels, atol=1e-8)
-    assert_allclose(to_patient_mm(shifted(affine, (1, 2, 3)), voxels), to_patient_mm(affine, np.add(voxels, (1, 2, 3))), atol=1e-8)
+    assert_allclose(
+        to_patient_mm(shifted(affine, (1, 2, 3)), voxels),
+        to_patient_mm(affine, np.add(voxels, (1, 2, 3))),
+        atol=1e-8,
+    )
 
 
 def test_a_volume_says_its_spacing_by_array_axis_and_its_origin_by_patient_axis():
@@ -55,16 +67,29 @@ def test_a_volume_says_its_spacing_by_array_axis_and_its_origin_by_patient_axis(
 
 
 def test_every_error_has_an_exit_code_of_the_contract():
-    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, LungnetError)]
+    kinds = [
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, LungnetError)
+    ]
     codes = {kind.__name__: kind.exit_code for kind in kinds}
     assert set(codes.values()) == {2, 3, 4}
     assert {name for name, code in codes.items() if code == 2} == {"UsageError", "ConfigError"}
-    assert {name for name, code in codes.items() if code == 4} == {"DamageError", "StoreError", "BundleError", "CheckpointError"}
+    assert {name for name, code in codes.items() if code == 4} == {
+        "DamageError",
+        "StoreError",
+        "BundleError",
+        "CheckpointError",
+    }
 
 
 def test_a_refusal_travels_between_processes_whole():
     refusal = pickle.loads(pickle.dumps(SeriesRefused("not-ct", "modality is MR")))
-    assert (refusal.reason, refusal.detail, str(refusal)) == ("not-ct", "modality is MR", "not-ct: modality is MR")
+    assert (refusal.reason, refusal.detail, str(refusal)) == (
+        "not-ct",
+        "modality is MR",
+        "not-ct: modality is MR",
+    )
 
 
 @pytest.fixture
@@ -78,7 +103,9 @@ def logged():
     progress.log.setLevel(level)
 
 
-def test_progress_off_a_terminal_is_a_line_every_ten_seconds_and_one_at_the_end(logged, monkeypatch):
+def test_progress_off_a_terminal_is_a_line_every_ten_seconds_and_one_at_the_end(
+    logged, monkeypatch
+):
     clock = iter(range(0, 1000, 4))
     monkeypatch.setattr(progress.time, "monotonic", lambda: float(next(clock)))
     progress.log.setLevel(logging.INFO)

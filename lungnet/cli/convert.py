@@ -7,7 +7,13 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lungnet.cli.series import add_config_argument, add_series_arguments, found_series, preparation_of, pseudonyms_of
+from lungnet.cli.series import (
+    add_config_argument,
+    add_series_arguments,
+    found_series,
+    preparation_of,
+    pseudonyms_of,
+)
 
 if TYPE_CHECKING:
     from lungnet.dicom import Found
@@ -25,7 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_series_arguments(parser)
     add_config_argument(parser)
     parser.add_argument(
-        "--out", metavar="DIR", type=Path, required=True, help="folder for the NIfTI files and series.csv, which says whose they are"
+        "--out",
+        metavar="DIR",
+        type=Path,
+        required=True,
+        help="folder for the NIfTI files and series.csv, which says whose they are",
     )
 
 
@@ -44,10 +54,18 @@ def run(args: argparse.Namespace) -> int | None:
     write_text(args.out / "series.csv", table.getvalue())
     refused = [row for row in rows if row["status"] == "refused"]
     for row in refused:
-        log.info("refused: patient %s, series …%s: %s: %s", row["patient_id"] or "?", row["series_uid"][-12:], row["reason"], row["detail"])
+        log.info(
+            "refused: patient %s, series …%s: %s: %s",
+            row["patient_id"] or "?",
+            row["series_uid"][-12:],
+            row["reason"],
+            row["detail"],
+        )
     print(f"{len(rows) - len(refused)} series written to {args.out}, {len(refused)} refused")
     if len(refused) == len(rows):
-        raise InputError(f"none of the {len(rows)} series is usable; {args.out / 'series.csv'} says why")
+        raise InputError(
+            f"none of the {len(rows)} series is usable; {args.out / 'series.csv'} says why"
+        )
     return InputError.exit_code if args.strict and refused else None
 
 
@@ -56,11 +74,18 @@ def _convert(found: "Found", out: Path) -> dict[str, str]:
     from lungnet.dicom.nifti import write_nifti
     from lungnet.errors import SeriesRefused
 
-    row = dict.fromkeys(COLUMNS, "") | {"patient_id": found.patient_id, "series_uid": found.series_uid}
+    row = dict.fromkeys(COLUMNS, "") | {
+        "patient_id": found.patient_id,
+        "series_uid": found.series_uid,
+    }
     try:
         volume = read_series(found)
     except SeriesRefused as refusal:
         return row | {"status": "refused", "reason": refusal.reason, "detail": refusal.detail}
     name = f"{series_key(found.patient_id, found.series_uid)}.nii.gz"
     write_nifti(volume, out / name)
-    return row | {"file": name, "status": "usable", "detail": "; ".join(f"{w.code}: {w.detail}" for w in volume.warnings)}
+    return row | {
+        "file": name,
+        "status": "usable",
+        "detail": "; ".join(f"{w.code}: {w.detail}" for w in volume.warnings),
+    }

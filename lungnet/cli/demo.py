@@ -8,7 +8,12 @@ EXAMPLE = "lungnet demo --out demo"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `lungnet demo`."""
-    parser.add_argument("--out", metavar="DIR", default="demo", help="where raw, store, run and report go (default: demo)")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        default="demo",
+        help="where raw, store, run and report go (default: demo)",
+    )
 
 
 def run(args: argparse.Namespace) -> None:

@@ -23,5 +23,7 @@ def run(args: argparse.Namespace) -> int:
         print_json({"findings": [asdict(finding) for finding in findings]})
     else:
         for finding in findings:
-            print(f"{'ok  ' if finding.works else 'WILL NOT WORK '} {finding.what}: {finding.found}")
+            print(
+                f"{'ok  ' if finding.works else 'WILL NOT WORK '} {finding.what}: {finding.found}"
+            )
     return 0 if all(finding.works for finding in findings) else 3

@@ -1,4 +1,7 @@
-"""`lungnet evaluate`: predictions, in a CSV or a run folder, become figures with intervals and a page."""
+"""`lungnet evaluate`.
+
+Predictions, in a CSV or a run folder, become figures with intervals and a page.
+"""
 
 import argparse
 from pathlib import Path
@@ -9,16 +12,38 @@ EXAMPLE = "lungnet evaluate runs/demo --out runs/demo/report"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("predictions", type=Path, metavar="RUN|CSV", help="a run folder, or a CSV with patient_id, label and probability")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for report.html, metrics.json and cases.csv")
-    parser.add_argument("--split", metavar="NAME", help="which rows to score (default: test, else out-of-fold, else all)")
+    parser.add_argument(
+        "predictions",
+        type=Path,
+        metavar="RUN|CSV",
+        help="a run folder, or a CSV with patient_id, label and probability",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder for report.html, metrics.json and cases.csv",
+    )
+    parser.add_argument(
+        "--split",
+        metavar="NAME",
+        help="which rows to score (default: test, else out-of-fold, else all)",
+    )
     parser.add_argument(
         "--threshold",
         type=float,
         metavar="T",
-        help="call positive from this probability on (default: chosen on validation rows or other folds, else 0.5)",
+        help=(
+            "call positive from this probability on (default: chosen on validation rows or other "
+            "folds, else 0.5)"
+        ),
     )
-    parser.add_argument("--synthetic", action="store_true", help="the patients of a CSV are made up; the report will say so")
+    parser.add_argument(
+        "--synthetic",
+        action="store_true",
+        help="the patients of a CSV are made up; the report will say so",
+    )
     parser.add_argument("--json", action="store_true", help="print metrics.json on standard output")
 
 
@@ -30,7 +55,13 @@ def run(args: argparse.Namespace) -> None:
 
     if args.threshold is not None and not 0 <= args.threshold <= 1:
         raise UsageError(f"--threshold {args.threshold:g} is no probability; expected 0 to 1")
-    metrics, page = report_predictions(args.predictions, args.out, split=args.split, threshold=args.threshold, synthetic=args.synthetic)
+    metrics, page = report_predictions(
+        args.predictions,
+        args.out,
+        split=args.split,
+        threshold=args.threshold,
+        synthetic=args.synthetic,
+    )
     if args.json:
         print_json(metrics.as_json())
         return

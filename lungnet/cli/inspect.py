@@ -4,7 +4,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lungnet.cli.series import add_config_argument, add_series_arguments, found_series, preparation_of, pseudonyms_of
+from lungnet.cli.series import (
+    add_config_argument,
+    add_series_arguments,
+    found_series,
+    preparation_of,
+    pseudonyms_of,
+)
 
 if TYPE_CHECKING:
     from lungnet.dicom import SeriesRow
@@ -39,14 +45,34 @@ def run(args: argparse.Namespace) -> int | None:
 
 
 def _table(rows: "list[SeriesRow]") -> list[str]:
-    cells = [("patient", "series", "verdict", "slices", "spacing mm (z, y, x)", "kernel", "what to know")]
+    cells = [
+        ("patient", "series", "verdict", "slices", "spacing mm (z, y, x)", "kernel", "what to know")
+    ]
     for row in rows:
         verdict = row.reason or ("usable, chosen" if row.chosen else "usable")
         spacing = " x ".join(f"{s:.3g}" for s in row.spacing_mm) if row.spacing_mm else ""
-        notes = "; ".join(filter(None, [row.detail, *(f"{w.code}: {w.detail}" for w in row.warnings)])) or row.path
+        notes = (
+            "; ".join(filter(None, [row.detail, *(f"{w.code}: {w.detail}" for w in row.warnings)]))
+            or row.path
+        )
         series = f"…{row.series_uid[-12:]}" if len(row.series_uid) > 13 else row.series_uid
-        cells.append((row.patient_id or "?", series or Path(row.path).name, verdict, str(row.slices), spacing, row.kernel, notes))
+        cells.append(
+            (
+                row.patient_id or "?",
+                series or Path(row.path).name,
+                verdict,
+                str(row.slices),
+                spacing,
+                row.kernel,
+                notes,
+            )
+        )
     widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]) - 1)]
-    lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]).rstrip() for line in cells]
+    lines = [
+        "  ".join(
+            [*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]
+        ).rstrip()
+        for line in cells
+    ]
     usable = sum(row.status == "usable" for row in rows)
     return [*lines, f"{len(rows)} series: {usable} usable, {len(rows) - usable} refused"]

@@ -1,4 +1,7 @@
-"""The `lungnet` program: finds the command, runs it, and turns failures into one line and an exit code."""
+"""The `lungnet` program.
+
+Finds the command, runs it, and turns failures into one line and an exit code.
+"""
 
 import argparse
 import importlib
@@ -11,7 +14,18 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-COMMANDS = ("demo", "phantom", "inspect", "convert", "prepare", "verify", "train", "evaluate", "predict", "doctor")
+COMMANDS = (
+    "demo",
+    "phantom",
+    "inspect",
+    "convert",
+    "prepare",
+    "verify",
+    "train",
+    "evaluate",
+    "predict",
+    "doctor",
+)
 
 DONE, BUG, INTERRUPTED = 0, 1, 130
 
@@ -21,7 +35,9 @@ log = logging.getLogger("lungnet")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code of the contract in docs/architecture.md."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # an id that the terminal's encoding lacks must not end a command
+        if isinstance(
+            stream, TextIOWrapper
+        ):  # an id that the terminal's encoding lacks must not end a command
             stream.reconfigure(errors="backslashreplace")
     args = _parser().parse_args(arguments)
     _set_up_logging(quiet=args.quiet, debug=args.debug)
@@ -52,8 +68,16 @@ def _told(error: BaseException) -> tuple[str, int]:
         return _told(machine_error(error, Path(error.filename or "a file")))
     if isinstance(error, MemoryError):
         return "not enough memory; use fewer --jobs or a smaller batch", LungnetError.exit_code
-    # A bug of ours. The type and place help us; the message might quote a patient's data and stays out.
-    return f"a bug of lungnet ({type(error).__name__} at {_place(error)}); run again with --debug and report it", BUG
+    # A bug of ours. The type and place help us; the message might quote a patient's data and stays
+    # out.
+    return (
+        (
+            f"a bug of lungnet ({type(error).__name__} at {_place(error)}); run again with "
+            f"--debug and "
+            "report it"
+        ),
+        BUG,
+    )
 
 
 def _place(error: BaseException) -> str:
@@ -69,7 +93,9 @@ def _place(error: BaseException) -> str:
 
 def print_json(value: Any) -> None:
     """Print one JSON document on standard output, as `--json` promises."""
-    json.dump(value, sys.stdout, indent=1, allow_nan=False)  # ASCII, as standard output may be in any encoding
+    json.dump(
+        value, sys.stdout, indent=1, allow_nan=False
+    )  # ASCII, as standard output may be in any encoding
     sys.stdout.write("\n")
 
 
@@ -78,7 +104,10 @@ def _parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(
         prog="lungnet",
-        description="From a chest CT series to a probability with its reasons. Research software, not a medical device.",
+        description=(
+            "From a chest CT series to a probability with its reasons. Research software, not a "
+            "medical device."
+        ),
         epilog="lungnet COMMAND --help documents each command with an example.",
     )
     parser.add_argument("--version", action="version", version=f"lungnet {__version__}")
@@ -87,13 +116,19 @@ def _parser() -> argparse.ArgumentParser:
         module = importlib.import_module(f"lungnet.cli.{name}")
         command = commands.add_parser(
             name,
-            help=module.SUMMARY.replace("%", "%%"),  # argparse formats this text, not the description
+            help=module.SUMMARY.replace(
+                "%", "%%"
+            ),  # argparse formats this text, not the description
             description=module.SUMMARY,
             epilog=f"example:\n  {module.EXAMPLE}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        command.add_argument("--quiet", action="store_true", help="no progress, no remarks: errors only")
-        command.add_argument("--debug", action="store_true", help="show the traceback of a failure (may quote input)")
+        command.add_argument(
+            "--quiet", action="store_true", help="no progress, no remarks: errors only"
+        )
+        command.add_argument(
+            "--debug", action="store_true", help="show the traceback of a failure (may quote input)"
+        )
         module.add_arguments(command)
         command.set_defaults(call=module.run)  # not `run`: that is the option --run
     return parser
@@ -101,5 +136,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _set_up_logging(*, quiet: bool, debug: bool) -> None:
     logging.basicConfig(stream=sys.stderr, format="%(message)s", force=True)
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # its warnings quote values, which may identify a patient
+    logging.getLogger("pydicom").setLevel(
+        logging.CRITICAL
+    )  # its warnings quote values, which may identify a patient
     log.setLevel(logging.ERROR if quiet else logging.DEBUG if debug else logging.INFO)

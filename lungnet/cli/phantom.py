@@ -9,11 +9,29 @@ EXAMPLE = "lungnet phantom --patients 24 --seed 7 --out data/phantom --matrix 19
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    parser.add_argument("--patients", type=int, required=True, metavar="N", help="how many patients")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="the same seed gives the same bytes (default: 0)")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to fill; patients already there are kept")
     parser.add_argument(
-        "--matrix", type=int, default=512, metavar="M", help="rows and columns of a slice, 64 to 1024 (default: 512; 192 is quick)"
+        "--patients", type=int, required=True, metavar="N", help="how many patients"
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="S",
+        help="the same seed gives the same bytes (default: 0)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder to fill; patients already there are kept",
+    )
+    parser.add_argument(
+        "--matrix",
+        type=int,
+        default=512,
+        metavar="M",
+        help="rows and columns of a slice, 64 to 1024 (default: 512; 192 is quick)",
     )
     parser.add_argument("--jobs", type=int, metavar="J", help="processes (default: one per core)")
 
@@ -32,6 +50,7 @@ def run(args: argparse.Namespace) -> None:
     jobs = args.jobs if args.jobs is not None else os.cpu_count() or 1
     done = make_cohort(args.out, args.patients, args.seed, PhantomConfig(matrix=args.matrix), jobs)
     print(
-        f"{args.out}: {done.patients} synthetic patients, {done.positives} of them with cancer, {done.nodules} nodules "
+        f"{args.out}: {done.patients} synthetic patients, {done.positives} of them with cancer, "
+        f"{done.nodules} nodules "
         f"({done.made} patients made, {done.reused} reused)"
     )

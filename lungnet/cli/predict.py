@@ -26,17 +26,36 @@ def run(args: argparse.Namespace) -> int | None:
 
     model = Path(args.model)
     predictor = Predictor(model / "bundle" if (model / "bundle").is_dir() else model)
-    found = found_series(args.paths, predictor.bundle.experiment.preparation.intake, pseudonyms_of(args))
+    found = found_series(
+        args.paths, predictor.bundle.experiment.preparation.intake, pseudonyms_of(args)
+    )
     rows = list(track(predictor.predict_series(found), "predict", total=len(found)))
     is_synthetic = bool(predictor.bundle.training.get("synthetic"))
     if args.json:
-        print_json({"model": str(model), "trained_on_synthetic": is_synthetic, "series": [asdict(row) for row in rows]})
+        print_json(
+            {
+                "model": str(model),
+                "trained_on_synthetic": is_synthetic,
+                "series": [asdict(row) for row in rows],
+            }
+        )
     else:
         for row in rows:
-            answer = f"refused: {row.reason}: {row.detail}" if row.probability is None else f"{row.probability:.3f}"
-            codes = f"  ({', '.join(sorted({warned.code for warned in row.warnings}))})" if row.warnings else ""
+            answer = (
+                f"refused: {row.reason}: {row.detail}"
+                if row.probability is None
+                else f"{row.probability:.3f}"
+            )
+            codes = (
+                f"  ({', '.join(sorted({warned.code for warned in row.warnings}))})"
+                if row.warnings
+                else ""
+            )
             print(f"{row.patient_id or '-'}  {row.series_uid or row.path}  {answer}{codes}")
         refused = sum(row.status == "refused" for row in rows)
         print(f"{len(rows)} series: {len(rows) - refused} answered, {refused} refused")
-        print("Research use, not a medical device." + (" The model was trained on synthetic chests only." if is_synthetic else ""))
+        print(
+            "Research use, not a medical device."
+            + (" The model was trained on synthetic chests only." if is_synthetic else "")
+        )
     return 3 if args.strict and any(row.status == "refused" for row in rows) else None

@@ -6,12 +6,21 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lungnet.cli.series import add_config_argument, add_series_arguments, found_series, preparation_of, pseudonyms_of
+from lungnet.cli.series import (
+    add_config_argument,
+    add_series_arguments,
+    found_series,
+    preparation_of,
+    pseudonyms_of,
+)
 
 if TYPE_CHECKING:
     from lungnet.store import FilledRow
 
-SUMMARY = "turn CT series into a store of resampled scans with lungs and candidates; completes what is there"
+SUMMARY = (
+    "turn CT series into a store of resampled scans with lungs and candidates; completes what is "
+    "there"
+)
 EXAMPLE = "lungnet prepare data/raw --out data/store --labels data/labels.csv"
 
 BYTES_PER_JOB = 1_000_000_000
@@ -27,9 +36,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     add_series_arguments(parser)
     add_config_argument(parser)
-    parser.add_argument("--out", required=True, type=Path, metavar="STORE", help="the store to fill")
-    parser.add_argument("--labels", type=Path, metavar="CSV", help="`id,cancer` or `patient_id,label`, and more columns at will")
-    parser.add_argument("--jobs", type=_jobs, metavar="N", help="processes (default: one per core, as far as memory goes)")
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="STORE", help="the store to fill"
+    )
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        metavar="CSV",
+        help="`id,cancer` or `patient_id,label`, and more columns at will",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=_jobs,
+        metavar="N",
+        help="processes (default: one per core, as far as memory goes)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
@@ -47,7 +68,13 @@ def run(args: argparse.Namespace) -> int | None:
         labels = labels.renamed(pseudonyms.patient)
     spec = preparation_of(args)
     found = found_series(args.paths, spec.intake, pseudonyms)
-    rows = list(track(fill_store(found, args.out, spec, jobs=args.jobs or default_jobs(), labels=labels), "prepare", len(found)))
+    rows = list(
+        track(
+            fill_store(found, args.out, spec, jobs=args.jobs or default_jobs(), labels=labels),
+            "prepare",
+            len(found),
+        )
+    )
     counts = Counter(row.status for row in rows)
     if args.json:
         _print_json(args.out, rows, counts, time.monotonic() - start)
@@ -74,10 +101,16 @@ def _jobs(text: str) -> int:
 def _print(out: Path, rows: "list[FilledRow]", counts: Counter[str]) -> None:
     refused = [row for row in rows if row.status == "refused"]
     for row in refused[:SHOWN]:
-        print(f"refused  {row.patient_id or '-'}  {row.series_uid or row.path}  {row.reason}: {row.detail}")
+        print(
+            f"refused  {row.patient_id or '-'}  {row.series_uid or row.path}  {row.reason}: "
+            f"{row.detail}"
+        )
     if len(refused) > SHOWN:
         print(f"... and {len(refused) - SHOWN} more, see {out / 'refused.csv'}")
-    print(f"{out}: {counts['prepared']} series prepared, {counts['reused']} reused, {counts['refused']} refused")
+    print(
+        f"{out}: {counts['prepared']} series prepared, {counts['reused']} reused, "
+        f"{counts['refused']} refused"
+    )
 
 
 def _print_json(out: Path, rows: "list[FilledRow]", counts: Counter[str], seconds: float) -> None:
@@ -85,7 +118,10 @@ def _print_json(out: Path, rows: "list[FilledRow]", counts: Counter[str], second
 
     from lungnet.cli.main import print_json
 
-    series = [asdict(row) for row in sorted(rows, key=lambda row: (row.patient_id, row.series_uid, row.path))]
+    series = [
+        asdict(row)
+        for row in sorted(rows, key=lambda row: (row.patient_id, row.series_uid, row.path))
+    ]
     print_json(
         {
             "store": str(out),

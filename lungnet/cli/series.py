@@ -1,4 +1,7 @@
-"""What commands that take series have in common: where they lie, what intake may do, and ids that may leave the house."""
+"""What commands that take series have in common.
+
+Where they lie, what intake may do, and ids that may leave the house.
+"""
 
 import argparse
 from pathlib import Path
@@ -14,16 +17,32 @@ if TYPE_CHECKING:
 
 def add_series_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the paths and what goes with them."""
-    parser.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="folder, zip, tar, DICOMDIR or file (DICOM, NIfTI, MHA, NRRD)")
-    parser.add_argument("--strict", action="store_true", help="exit with 3 if any series is refused")
     parser.add_argument(
-        "--pseudonymise", metavar="SALT-FILE", type=Path, help="replace ids and paths by hashes keyed with this file's bytes"
+        "paths",
+        metavar="PATH",
+        nargs="+",
+        type=Path,
+        help="folder, zip, tar, DICOMDIR or file (DICOM, NIfTI, MHA, NRRD)",
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="exit with 3 if any series is refused"
+    )
+    parser.add_argument(
+        "--pseudonymise",
+        metavar="SALT-FILE",
+        type=Path,
+        help="replace ids and paths by hashes keyed with this file's bytes",
     )
 
 
 def add_config_argument(parser: argparse.ArgumentParser) -> None:
     """Declare the file whose section `preparation` is used, with the bounds of intake in it."""
-    parser.add_argument("--config", type=Path, metavar="YAML", help="experiment, or file with its section `preparation` alone")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="YAML",
+        help="experiment, or file with its section `preparation` alone",
+    )
 
 
 def preparation_of(args: argparse.Namespace) -> "PreparationConfig":
@@ -44,7 +63,9 @@ def pseudonyms_of(args: argparse.Namespace) -> "Pseudonyms | None":
     return Pseudonyms.from_file(args.pseudonymise) if args.pseudonymise else None
 
 
-def found_series(paths: "Sequence[Path]", limits: "IntakeConfig", pseudonyms: "Pseudonyms | None") -> "list[Found]":
+def found_series(
+    paths: "Sequence[Path]", limits: "IntakeConfig", pseudonyms: "Pseudonyms | None"
+) -> "list[Found]":
     """Every series below the paths, under its pseudonym where there are pseudonyms.
 
     Raises:
@@ -56,5 +77,7 @@ def found_series(paths: "Sequence[Path]", limits: "IntakeConfig", pseudonyms: "P
 
     found = find_series(paths, limits)
     if not found:
-        raise InputError(f"{', '.join(map(readable, paths))}: no DICOM, NIfTI, MHA or NRRD series in there")
+        raise InputError(
+            f"{', '.join(map(readable, paths))}: no DICOM, NIfTI, MHA or NRRD series in there"
+        )
     return found if pseudonyms is None else [pseudonyms.series(one) for one in found]

@@ -2,19 +2,39 @@
 
 import argparse
 
-SUMMARY = "train a network from a configuration; leaves a run folder with predictions, figures and a bundle"
+SUMMARY = (
+    "train a network from a configuration; leaves a run folder with predictions, figures and a "
+    "bundle"
+)
 EXAMPLE = "lungnet train configs/nodule.yaml --set data.path=nodules.npz --run runs/nodules"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `lungnet train`."""
-    parser.add_argument("config", metavar="CONFIG", help="an experiment in YAML; those in configs/ are commented")
     parser.add_argument(
-        "--set", dest="overrides", metavar="KEY=VALUE", action="append", default=[], help="override a setting; may be repeated"
+        "config", metavar="CONFIG", help="an experiment in YAML; those in configs/ are commented"
     )
-    parser.add_argument("--run", metavar="DIR", help="the run folder; default: runs/NAME-HASH of the configuration")
-    parser.add_argument("--resume", action="store_true", help="go on with a run that was interrupted; starts it where there is none")
-    parser.add_argument("--dry-run", action="store_true", help="check the configuration, read the cohort, build the network, and stop")
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="override a setting; may be repeated",
+    )
+    parser.add_argument(
+        "--run", metavar="DIR", help="the run folder; default: runs/NAME-HASH of the configuration"
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with a run that was interrupted; starts it where there is none",
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="check the configuration, read the cohort, build the network, and stop",
+    )
 
 
 def run(args: argparse.Namespace) -> None:

@@ -11,9 +11,13 @@ DAMAGED = 4
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    parser.add_argument("store", type=Path, metavar="STORE", help="a store made by `lungnet prepare`")
     parser.add_argument(
-        "--repair", action="store_true", help="remove damaged scans and write the tables anew; the next prepare makes them again"
+        "store", type=Path, metavar="STORE", help="a store made by `lungnet prepare`"
+    )
+    parser.add_argument(
+        "--repair",
+        action="store_true",
+        help="remove damaged scans and write the tables anew; the next prepare makes them again",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
@@ -30,13 +34,30 @@ def run(args: argparse.Namespace) -> int | None:
     left = [] if args.repair else damaged
     if args.json:
         failures = [{"name": one.name, "problem": one.problem} for one in damaged]
-        print_json({"store": str(args.store), "checked": len(checked), "damaged": failures, "removed": removed, "holds": not left})
+        print_json(
+            {
+                "store": str(args.store),
+                "checked": len(checked),
+                "damaged": failures,
+                "removed": removed,
+                "holds": not left,
+            }
+        )
     else:
         for one in damaged:
             print(f"damaged  {one.name}: {one.problem}")
         for name in removed:
             print(f"removed  {name}")
-        advice = f"; `lungnet verify {args.store} --repair` removes them, `lungnet prepare` makes them again" if left else ""
-        repaired = ", repaired: run `lungnet prepare` again to complete it" if args.repair and damaged else ""
+        advice = (
+            f"; `lungnet verify {args.store} --repair` removes them, `lungnet prepare` makes them "
+            "again"
+            if left
+            else ""
+        )
+        repaired = (
+            ", repaired: run `lungnet prepare` again to complete it"
+            if args.repair and damaged
+            else ""
+        )
         print(f"{args.store}: {len(checked)} checked, {len(damaged)} damaged{advice}{repaired}")
     return DAMAGED if left else None

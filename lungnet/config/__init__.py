@@ -1,1 +1,1 @@
-"""Every setting as a typed, documented model, and the reading of YAML that names file and line when it is wrong."""
+"""Every setting as a typed, documented model, read from YAML with file and line in each error."""

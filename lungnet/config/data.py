@@ -14,13 +14,15 @@ class SplitConfig(Section):
     """Share of patients held out for the figures of the report."""
 
     validation: Annotated[float, Field(gt=0, lt=0.9)] = 0.15
-    """Share of patients that stop the training and fit the calibration; with folds, a share of those not held out."""
+    """Share of patients that stop the training and fit the calibration; with folds, a share of
+    those not held out."""
 
     @model_validator(mode="after")
     def _leaves_patients_to_train_on(self) -> "SplitConfig":
         if self.test + self.validation > 0.9:
             raise ValueError(
-                f"test and validation leave only {1 - self.test - self.validation:.2f} of the patients to train on; at most 0.9 together"
+                f"test and validation leave only {1 - self.test - self.validation:.2f} of the "
+                "patients to train on; at most 0.9 together"
             )
         return self
 
@@ -29,16 +31,19 @@ class DataConfig(Section):
     """The cohort an experiment learns from."""
 
     kind: Literal["store", "nodules"] = "store"
-    """`store`: a folder made by `lungnet prepare`; `nodules`: an npz of crops around nodules (image or crop, label, patient)."""
+    """`store`: a folder made by `lungnet prepare`; `nodules`: an npz of crops around nodules (image
+    or crop, label, patient)."""
 
     path: Annotated[str, Field(min_length=1)]
     """The store or npz; a relative path counts from the working directory."""
 
     labels: str | None = None
-    """CSV with `id,cancer` or `patient_id,label`; without it, the labels that `prepare` wrote into the store."""
+    """CSV with `id,cancer` or `patient_id,label`; without it, the labels that `prepare` wrote into
+    the store."""
 
     folds: Annotated[int, Field(ge=0, le=20)] = 0
-    """Number of cross-validation folds, grouped by patient; 0: one held-out test set as `split` says."""
+    """Number of cross-validation folds, grouped by patient; 0: one held-out test set as `split`
+    says."""
 
     split: SplitConfig = SplitConfig()
     """Shares of the patients."""

@@ -1,4 +1,4 @@
-"""An experiment: all its sections in one frozen model, and where in which file each value was written."""
+"""An experiment: all its sections in one frozen model, and the file and line of each value."""
 
 from typing import Annotated
 
@@ -30,18 +30,22 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _kinds_go_together(self) -> "Experiment":
-        if self.data.kind == "nodules" and (self.data.labels is not None or self.preparation != PreparationConfig()):
+        if self.data.kind == "nodules" and (
+            self.data.labels is not None or self.preparation != PreparationConfig()
+        ):
             raise ValueError(
-                "data.labels and preparation do nothing with data.kind nodules, whose npz is prepared and labeled; leave them out"
+                "data.labels and preparation do nothing with data.kind nodules, whose npz is "
+                "prepared and labeled; leave them out"
             )
         if (self.input.kind == "nodule") != (self.data.kind == "nodules"):
             raise ValueError(
-                f"input.kind {self.input.kind} cannot be fed from data.kind {self.data.kind}: nodule needs nodules, bag and volume a store"
+                f"input.kind {self.input.kind} cannot be fed from data.kind {self.data.kind}: "
+                "nodule needs nodules, bag and volume a store"
             )
         return self
 
     def where(self, key: str) -> str:
-        """File and line that set a key (`model.activation.name`), or those of the nearest section above it that is set."""
+        """File and line that set a key, or the nearest section above it that is set."""
         while key and key not in self._places:
             key = key.rpartition(".")[0]
         return self._places[key] if key else "the defaults"

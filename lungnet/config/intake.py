@@ -32,10 +32,12 @@ class IntakeConfig(Section):
     """Most bytes of one file inside an archive, unpacked."""
 
     largest_ratio: Annotated[int, Field(ge=2, le=10_000)] = 200
-    """Most unpacked bytes for each packed byte of an archive or a compressed picture; more is a bomb."""
+    """Most unpacked bytes for each packed byte of an archive or a compressed picture; more is a
+    bomb."""
 
     always_allowed_bytes: Annotated[int, Field(ge=0, le=1 << 34)] = 64 << 20
-    """So many unpacked bytes are no bomb, whatever the ratio: a small archive of air compresses very well."""
+    """So many unpacked bytes are no bomb, whatever the ratio: a small archive of air compresses
+    very well."""
 
     most_members: Annotated[int, Field(ge=1, le=100_000_000)] = 1_000_000
     """Most files in one archive, nested ones included."""

@@ -1,4 +1,7 @@
-"""YAML in, `Experiment` out; what is wrong is told with file, line, what was expected and the nearest right name."""
+"""YAML in, `Experiment` out.
+
+What is wrong is told with file, line, what was expected and the nearest right name.
+"""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -21,10 +24,11 @@ Validated = TypeVar("Validated", bound=Section)
 
 
 def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
-    """Read an experiment and the files it extends, apply `key.sub=value` overrides, and check everything.
+    """Read an experiment and the files it extends, apply `key.sub=value` overrides, check it all.
 
     Raises:
-        ConfigError: the file cannot be read, or a key, type or value does not hold; names file and line.
+        ConfigError: the file cannot be read, or a key, type or value does not hold; names file and
+            line.
     """
     values, places = _read(path, ())
     for override in overrides:
@@ -41,7 +45,11 @@ def load_preparation(path: Path) -> PreparationConfig:
         ConfigError: as of `load_experiment`; of other sections only their names are checked.
     """
     values, places = _read(path, ())
-    shown = {name: value for name, value in values.items() if name == "preparation" or name not in Experiment.model_fields}
+    shown = {
+        name: value
+        for name, value in values.items()
+        if name == "preparation" or name not in Experiment.model_fields
+    }
     return _validated(_PreparationOnly, shown, places, path).preparation
 
 
@@ -49,7 +57,9 @@ class _PreparationOnly(Section):
     preparation: PreparationConfig = PreparationConfig()
 
 
-def _validated(model: type[Validated], values: dict[str, Any], places: Places, path: Path) -> Validated:
+def _validated(
+    model: type[Validated], values: dict[str, Any], places: Places, path: Path
+) -> Validated:
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -58,25 +68,33 @@ def _validated(model: type[Validated], values: dict[str, Any], places: Places, p
 
 def dump_experiment(experiment: Experiment) -> str:
     """The resolved experiment as YAML that `load_experiment` reads back to the same settings."""
-    # Escaped to ASCII: PyYAML would write some of Unicode's line breaks as they are, and read them back as spaces.
+    # Escaped to ASCII: PyYAML would write some of Unicode's line breaks as they are, and read them
+    # back as spaces.
     return yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False, width=120)
 
 
 def _read(path: Path, children: tuple[Path, ...]) -> tuple[dict[str, Any], Places]:
     if path.resolve() in children:
-        raise ConfigError(f"{path}: extends itself, through {' and '.join(str(c.name) for c in children)}")
+        raise ConfigError(
+            f"{path}: extends itself, through {' and '.join(str(c.name) for c in children)}"
+        )
     text = _text(path)
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except RecursionError:
-        raise ConfigError(f"{path}: brackets within brackets, too deep to be a configuration") from None
+        raise ConfigError(
+            f"{path}: brackets within brackets, too deep to be a configuration"
+        ) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{line}: not YAML: {getattr(error, 'problem', None) or 'unreadable'}") from None
+        raise ConfigError(
+            f"{path}{line}: not YAML: {getattr(error, 'problem', None) or 'unreadable'}"
+        ) from None
     if not isinstance(root, yaml.MappingNode):
         raise ConfigError(
-            f"{path}: found {'an empty file' if root is None else 'no sections'}, expected `data:`, `input:`, `model:` and so on"
+            f"{path}: found {'an empty file' if root is None else 'no sections'}, expected "
+            "`data:`, `input:`, `model:` and so on"
         )
     places: Places = {}
     values = _build(root, "", str(path), places, set())
@@ -94,20 +112,30 @@ def _text(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(LARGEST_BYTES + 1)
         if len(data) > LARGEST_BYTES:
-            raise ConfigError(f"{path}: too long; a configuration has at most {LARGEST_BYTES:,} bytes")
+            raise ConfigError(
+                f"{path}: too long; a configuration has at most {LARGEST_BYTES:,} bytes"
+            )
         text = data.decode("utf-8-sig")
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; expected a configuration in YAML") from None
     except UnicodeDecodeError:
-        raise ConfigError(f"{path}: not a text file in UTF-8; expected a configuration in YAML") from None
+        raise ConfigError(
+            f"{path}: not a text file in UTF-8; expected a configuration in YAML"
+        ) from None
     bad = yaml.reader.Reader.NON_PRINTABLE.search(text)
     if bad:
-        raise ConfigError(f"{path}:{text.count(chr(10), 0, bad.start()) + 1}: not a text file; expected a configuration in YAML")
+        raise ConfigError(
+            f"{path}:{text.count(chr(10), 0, bad.start()) + 1}: not a text file; expected a "
+            "configuration in YAML"
+        )
     return text
 
 
 def _build(node: yaml.Node, key: str, file: str, places: Places, seen: set[int]) -> Any:
-    """Turn a node into plain values, noting the line of every key; aliases are refused, as they can grow without bound."""
+    """Turn a node into plain values, noting the line of every key.
+
+    Aliases are refused, as they can grow without bound.
+    """
     line = f"{file}:{node.start_mark.line + 1}"
     if id(node) in seen:
         raise ConfigError(f"{line}: {key} uses a YAML alias (*); write the value out")
@@ -150,10 +178,16 @@ def _apply(override: str, values: dict[str, Any], places: Places) -> None:
     key, equals, text = override.partition("=")
     names = key.split(".")
     if not equals or not all(names):
-        raise ConfigError(f"--set {override}: expected section.key=value, such as model.activation.name=prelu")
+        raise ConfigError(
+            f"--set {override}: expected section.key=value, such as model.activation.name=prelu"
+        )
     try:
         value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: a date that is none, such as 2020-13-45
+    except (
+        yaml.YAMLError,
+        ValueError,
+        RecursionError,
+    ):  # ValueError: a date that is none, such as 2020-13-45
         raise ConfigError(f"--set {override}: {text!r} is no YAML value") from None
     section = values
     for name in names[:-1]:
@@ -167,7 +201,9 @@ def _apply(override: str, values: dict[str, Any], places: Places) -> None:
 def _sentence(error: ValidationError, places: Places, path: Path) -> str:
     problems = error.errors(include_url=False)
     # A key that is misspelled is often the reason for one that is missing: it comes first.
-    first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
+    first = next(
+        (problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0]
+    )
     names = [str(part) for part in first["loc"]]
     key = ".".join(names)
     where = key

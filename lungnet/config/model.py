@@ -13,13 +13,17 @@ class InputConfig(Section):
     """What the network is shown. HU go in; the window is the network's first layer."""
 
     kind: Literal["bag", "nodule", "volume"]
-    """`bag`: the best candidates of a patient; `nodule`: one crop; `volume`: both lungs at a coarse spacing."""
+    """`bag`: the best candidates of a patient; `nodule`: one crop; `volume`: both lungs at a coarse
+    spacing."""
 
-    size: Annotated[tuple[Annotated[int, Field(ge=8, le=256)], ...], Field(min_length=2, max_length=3)]
+    size: Annotated[
+        tuple[Annotated[int, Field(ge=8, le=256)], ...], Field(min_length=2, max_length=3)
+    ]
     """Voxels along (z, y, x), or (y, x) for 2D nodule images."""
 
     candidates: Annotated[int, Field(ge=1, le=64)] = 8
-    """Crops in a bag, best-ranked first; a scan with fewer is filled up with air that is masked out."""
+    """Crops in a bag, best-ranked first; a scan with fewer is filled up with air that is masked
+    out."""
 
     spacing_mm: Annotated[float, Field(ge=0.5, le=8)] = 4.0
     """Voxel edge of a `volume` input in millimetres; crops keep the store's spacing."""
@@ -31,13 +35,18 @@ class InputConfig(Section):
     @classmethod
     def _window_is_open(cls, window: tuple[float, float]) -> tuple[float, float]:
         if not -3100 <= window[0] < window[1] <= 4000:
-            raise ValueError(f"{list(window)} is no window; expected [low, high] with -3100 <= low < high <= 4000")
+            raise ValueError(
+                f"{list(window)} is no window; expected [low, high] with -3100 <= low < high <= "
+                "4000"
+            )
         return window
 
     @model_validator(mode="after")
     def _bags_and_volumes_are_3d(self) -> "InputConfig":
         if self.kind != "nodule" and len(self.size) != 3:
-            raise ValueError(f"a {self.kind} is 3D: size needs three numbers, found {list(self.size)}")
+            raise ValueError(
+                f"a {self.kind} is 3D: size needs three numbers, found {list(self.size)}"
+            )
         return self
 
 
@@ -66,7 +75,9 @@ class ModelConfig(Section):
     architecture: str = "plain"
     """Name in ARCHITECTURES."""
 
-    channels: Annotated[tuple[Annotated[int, Field(ge=1, le=2048)], ...], Field(min_length=1, max_length=8)] = (16, 32, 64)
+    channels: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=2048)], ...], Field(min_length=1, max_length=8)
+    ] = (16, 32, 64)
     """Feature maps of each stage; each stage but the last halves the resolution by `pooling`."""
 
     blocks: Annotated[int, Field(ge=1, le=8)] = 1

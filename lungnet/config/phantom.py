@@ -8,7 +8,8 @@ from lungnet.config.section import Section
 from lungnet.files import canonical_hash
 
 RULES_VERSION = 1
-"""Raised whenever the code of `lungnet.phantom` would turn the same seed and settings into other bytes."""
+"""Raised whenever the code of `lungnet.phantom` would turn the same seed and settings into other
+bytes."""
 
 
 class PhantomConfig(Section):
@@ -27,17 +28,27 @@ class PhantomConfig(Section):
     """Share of patients with at least one malignant nodule; kept to within one patient."""
 
     ambiguous_share: Annotated[float, Field(ge=0, le=0.5)] = 0.06
-    """Share of malignant nodules that look benign, and of benign ones that look somewhat malignant."""
+    """Share of malignant nodules that look benign, and of benign ones that look somewhat
+    malignant."""
 
     vessel_ends: Annotated[int, Field(ge=16, le=2048)] = 512
     """Ends of the arterial tree in each lung, rounded up to a power of two."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.thinnest_mm is not None and self.thickest_mm is not None and self.thinnest_mm > self.thickest_mm:
-            raise ValueError(f"thinnest_mm {self.thinnest_mm} is above thickest_mm {self.thickest_mm}")
+        if (
+            self.thinnest_mm is not None
+            and self.thickest_mm is not None
+            and self.thinnest_mm > self.thickest_mm
+        ):
+            raise ValueError(
+                f"thinnest_mm {self.thinnest_mm} is above thickest_mm {self.thickest_mm}"
+            )
         return self
 
     def phantom_hash(self) -> str:
-        """Name of this kind of phantom: 16 hexadecimal digits over the settings and the rules' version."""
+        """Name of this kind of phantom.
+
+        16 hexadecimal digits over the settings and the rules' version.
+        """
         return canonical_hash({"rules": RULES_VERSION, **self.model_dump()})[:16]

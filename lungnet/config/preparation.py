@@ -1,4 +1,7 @@
-"""Settings of the preparation station: they, and `RULES_VERSION`, decide every byte of a prepared store."""
+"""Settings of the preparation station.
+
+They, and `RULES_VERSION`, decide every byte of a prepared store.
+"""
 
 from typing import Annotated, Any
 
@@ -9,7 +12,8 @@ from lungnet.config.section import Section
 from lungnet.files import canonical_hash
 
 RULES_VERSION = 1
-"""Raised whenever the code of `lungnet.dicom` or `lungnet.preprocessing` would turn the same scan into other values."""
+"""Raised whenever the code of `lungnet.dicom` or `lungnet.preprocessing` would turn the same scan
+into other values."""
 
 
 class PreparationConfig(Section):
@@ -31,7 +35,8 @@ class PreparationConfig(Section):
     """Diameter of the largest nodule that the candidate search is tuned to, in millimetres."""
 
     intake: IntakeConfig = IntakeConfig()
-    """What may be repaired in a series, and how large it may be; decides which series are used, never their values."""
+    """What may be repaired in a series, and how large it may be; decides which series are used,
+    never their values."""
 
     def rules(self) -> dict[str, Any]:
         """The settings that decide the bytes of a prepared scan, as JSON values."""

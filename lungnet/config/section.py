@@ -1,4 +1,7 @@
-"""What every section of a configuration has in common: frozen, typed, bounded, and deaf to unknown keys."""
+"""What every section of a configuration has in common.
+
+Frozen, typed, bounded, and deaf to unknown keys.
+"""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -6,7 +9,14 @@ from pydantic import BaseModel, ConfigDict
 class Section(BaseModel):
     """One section of an experiment's YAML; each field documents its unit and bounds.
 
-    An unknown key is refused rather than ignored: a typo must never switch a setting off in silence.
+    An unknown key is refused rather than ignored: a typo must never switch a setting off in
+    silence.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )

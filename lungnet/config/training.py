@@ -17,20 +17,25 @@ class OptimizerConfig(Section):
     """Decoupled weight decay; biases, norms and learned slopes are spared."""
 
     warmup: Annotated[float, Field(ge=0, le=0.5)] = 0.1
-    """Share of the steps over which the rate rises linearly from 0; then it falls as a cosine to 1 % of its peak."""
+    """Share of the steps over which the rate rises linearly from 0; then it falls as a cosine to 1
+    % of its peak."""
 
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
     """Gradients longer than this are shortened to it."""
 
 
 class AugmentationConfig(Section):
-    """Random changes to training crops, each a function of (seed, epoch, sample); zero switches one off."""
+    """Random changes to training crops, each a function of (seed, epoch, sample).
+
+    Zero switches one off.
+    """
 
     flips: bool = False
     """Mirror along each axis with probability 1/2."""
 
     quarter_turns: bool = False
-    """Exchange axes of equal size at random: with flips, all 48 (3D) or 8 (2D) symmetries of the grid."""
+    """Exchange axes of equal size at random: with flips, all 48 (3D) or 8 (2D) symmetries of the
+    grid."""
 
     shift_voxels: Annotated[int, Field(ge=0, le=32)] = 0
     """Move the crop by up to so many voxels along each axis."""
@@ -58,7 +63,8 @@ class TrainingConfig(Section):
     """Samples (bags, nodules or volumes) in a step."""
 
     patience: Annotated[int, Field(ge=1, le=10_000)] = 10
-    """Epochs without a lower validation loss after which the training stops; the best weights count."""
+    """Epochs without a lower validation loss after which the training stops; the best weights
+    count."""
 
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     """Labels become this much less certain in the training loss."""

@@ -1,1 +1,1 @@
-"""From a store or an npz and labels to a `Cohort`, its splits by patient, and batches for the network."""
+"""From a store or an npz, with labels, to a `Cohort`, its splits by patient, and batches."""

@@ -1,4 +1,7 @@
-"""tf.data batches whose order and augmentation are functions of (seed, epoch, sample), so that a resumed run cannot drift."""
+"""tf.data batches whose order and augmentation are functions of (seed, epoch, sample).
+
+A resumed run cannot drift.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -42,12 +45,14 @@ class Schedule:
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         """The epoch's rows, shape (steps * size,), a function of (seed, epoch) only."""
-        return stream(self.seed, "order", epoch).permutation(np.asarray(self.rows, np.int64))[: self.steps * self.size]
+        return stream(self.seed, "order", epoch).permutation(np.asarray(self.rows, np.int64))[
+            : self.steps * self.size
+        ]
 
 
 @contextmanager
 def telling(cohort: Cohort) -> Iterator[Cohort]:
-    """The cohort, whose expected failures (a damaged scan, say) come out of TensorFlow's pipeline as what they are."""
+    """The cohort, whose expected failures come out of TensorFlow's pipeline as what they are."""
     failures: list[LungnetError] = []
 
     def read(row: int, offset: tuple[int, ...]) -> Inputs:
@@ -66,23 +71,33 @@ def telling(cohort: Cohort) -> Iterator[Cohort]:
 
 
 def training_batches(
-    cohort: Cohort, schedule: Schedule, epochs: range, shown: InputConfig, augmentation: AugmentationConfig
+    cohort: Cohort,
+    schedule: Schedule,
+    epochs: range,
+    shown: InputConfig,
+    augmentation: AugmentationConfig,
 ) -> tf.data.Dataset:
     """Batches of ({name: input}, label) over all the epochs on end, augmented."""
-    draws = np.concatenate([np.stack([np.full(len(o := schedule.order(e)), e), o], 1) for e in epochs])
+    draws = np.concatenate(
+        [np.stack([np.full(len(o := schedule.order(e)), e), o], 1) for e in epochs]
+    )
 
     def sample(epoch: NDArray[np.int64], row: NDArray[np.int64]) -> tuple[NDArray[np.generic], ...]:
         rng = stream(schedule.seed, "augmentation", int(epoch), int(row))
         inputs = cohort.read(int(row), draw_offset(augmentation, len(shown.size), rng))
         image = inputs["image"]
         crops = image if shown.kind == "bag" else image[None]
-        changed = np.stack([augment(crop, augmentation, rng) for crop in crops]).reshape(image.shape)
+        changed = np.stack([augment(crop, augmentation, rng) for crop in crops]).reshape(
+            image.shape
+        )
         return _flat({**inputs, "image": changed}, cohort, int(row))
 
     return _dataset(draws, sample, shown).batch(schedule.size, drop_remainder=True).prefetch(2)
 
 
-def plain_batches(cohort: Cohort, rows: Sequence[int], batch_size: int, shown: InputConfig) -> tf.data.Dataset:
+def plain_batches(
+    cohort: Cohort, rows: Sequence[int], batch_size: int, shown: InputConfig
+) -> tf.data.Dataset:
     """Batches of ({name: input}, label) of the rows in their order, as they are."""
     draws = np.stack([np.zeros(len(rows), np.int64), np.asarray(rows, np.int64)], 1)
 
@@ -112,7 +127,12 @@ def _dataset(draws: NDArray[np.int64], sample: object, shown: InputConfig) -> tf
 
     def read(draw: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         *values, label = tf.numpy_function(sample, [draw[0], draw[1]], types, stateful=False)
-        inputs = {name: tf.ensure_shape(value, part.shape) for (name, part), value in zip(spec.items(), values, strict=True)}
+        inputs = {
+            name: tf.ensure_shape(value, part.shape)
+            for (name, part), value in zip(spec.items(), values, strict=True)
+        }
         return inputs, tf.ensure_shape(label, (1,))
 
-    return tf.data.Dataset.from_tensor_slices(draws).map(read, num_parallel_calls=2, deterministic=True)
+    return tf.data.Dataset.from_tensor_slices(draws).map(
+        read, num_parallel_calls=2, deterministic=True
+    )

@@ -19,9 +19,10 @@ class Cohort:
     """Samples with labels, grouped by patient.
 
     Attributes:
-        table: a row per sample, numbered from 0: `patient_id`, `series_uid`, `label` (0 or 1), `diameter_mm` (largest
-            candidate's or the nodule's; NaN where unknown).
-        read: what the network is shown of a row; the second argument shifts the crop for augmentation.
+        table: a row per sample, numbered from 0: `patient_id`, `series_uid`, `label` (0 or 1),
+            `diameter_mm` (largest candidate's or the nodule's; NaN where unknown).
+        read: what the network is shown of a row; the second argument shifts the crop for
+            augmentation.
         is_synthetic: whether any of it was made by a program rather than scanned.
         preparation_hash: of the store behind it; None where HU came prepared by others.
     """

@@ -33,10 +33,13 @@ UNREADABLE = (
 
 
 def nodule_cohort(path: Path, shown: InputConfig) -> Cohort:
-    """Read an npz with `images` (n, y, x) or `crops` (n, z, y, x) in HU, `label`, `patient_id` and perhaps `diameter_mm`.
+    """Read an npz of nodules.
 
-    Samples whose label is -1 (no opinion) or whose patient_id is empty are left out and counted in the log. Of an image
-    larger than `shown.size` the middle is taken.
+    `images` (n, y, x) or `crops` (n, z, y, x) in HU, `label`, `patient_id` and perhaps
+    `diameter_mm`.
+
+    Samples whose label is -1 (no opinion) or whose patient_id is empty are left out and counted in
+    the log. Of an image larger than `shown.size` the middle is taken.
 
     Raises:
         InputError: not such a file; names the array, what was found and what was expected.
@@ -46,8 +49,15 @@ def nodule_cohort(path: Path, shown: InputConfig) -> Cohort:
     images = _images(path, arrays, shown)
     label = _column(path, arrays, "label", len(images), "biuf")
     if not np.isin(label, (-1, 0, 1)).all():
-        raise InputError(f"{path}: label has {sorted(set(label.tolist()))[:6]}; expected 0, 1 or -1 for no opinion")
-    diameter = _column(path, arrays, "diameter_mm", len(images), "iuf").astype(float) if "diameter_mm" in arrays else np.nan
+        raise InputError(
+            f"{path}: label has {sorted(set(label.tolist()))[:6]}; expected 0, 1 or -1 for no "
+            "opinion"
+        )
+    diameter = (
+        _column(path, arrays, "diameter_mm", len(images), "iuf").astype(float)
+        if "diameter_mm" in arrays
+        else np.nan
+    )
     table = pd.DataFrame(
         {
             "patient_id": _column(path, arrays, "patient_id", len(images), "Uiu").astype(str),
@@ -59,7 +69,9 @@ def nodule_cohort(path: Path, shown: InputConfig) -> Cohort:
     is_usable = (table["label"] >= 0) & (table["patient_id"] != "")
     if not is_usable.all():
         why = "no opinion on malignancy (label -1), or no patient_id to group by"
-        log.info("%s: %d of %d nodules are left out: %s", path.name, (~is_usable).sum(), len(table), why)
+        log.info(
+            "%s: %d of %d nodules are left out: %s", path.name, (~is_usable).sum(), len(table), why
+        )
     images, table = images[is_usable.to_numpy()], table[is_usable].reset_index(drop=True)
 
     def read(row: int, offset: tuple[int, ...]) -> Inputs:
@@ -68,12 +80,18 @@ def nodule_cohort(path: Path, shown: InputConfig) -> Cohort:
     return Cohort(table=table, read=read, is_synthetic=False, preparation_hash=None)
 
 
-def centre_crop(image: NDArray[np.int16], size: tuple[int, ...], offset: tuple[int, ...]) -> NDArray[np.int16]:
+def centre_crop(
+    image: NDArray[np.int16], size: tuple[int, ...], offset: tuple[int, ...]
+) -> NDArray[np.int16]:
     """The middle of an image, moved by `offset` voxels; what lies outside repeats the edge."""
     reach = [max(abs(step), 0) for step in offset]
     padded = np.pad(image, [(r, r) for r in reach], mode="edge") if any(reach) else image
-    starts = [(n - wanted) // 2 + step for n, wanted, step in zip(padded.shape, size, offset, strict=True)]
-    return padded[tuple(slice(start, start + wanted) for start, wanted in zip(starts, size, strict=True))]
+    starts = [
+        (n - wanted) // 2 + step for n, wanted, step in zip(padded.shape, size, offset, strict=True)
+    ]
+    return padded[
+        tuple(slice(start, start + wanted) for start, wanted in zip(starts, size, strict=True))
+    ]
 
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -81,38 +99,63 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
         if unpacked > LARGEST_BYTES:
-            raise InputError(f"{path}: unpacks to {unpacked:,} bytes; at most {LARGEST_BYTES:,} are read")
+            raise InputError(
+                f"{path}: unpacks to {unpacked:,} bytes; at most {LARGEST_BYTES:,} are read"
+            )
         with np.load(path, allow_pickle=False) as arrays:
-            read = {name: arrays[name] for name in arrays.files if name in ("images", "crops", "label", "patient_id", "diameter_mm")}
+            read = {
+                name: arrays[name]
+                for name in arrays.files
+                if name in ("images", "crops", "label", "patient_id", "diameter_mm")
+            }
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}; expected an npz of nodules") from None
     except UNREADABLE as error:
-        raise InputError(f"{path}: not an npz that can be read safely ({type(error).__name__}: {error})") from None
+        raise InputError(
+            f"{path}: not an npz that can be read safely ({type(error).__name__}: {error})"
+        ) from None
     strange = [name for name, value in read.items() if not isinstance(value, np.ndarray)]
     if strange:
-        raise InputError(f"{path}: {strange[0]} is no NumPy array; expected what numpy.savez writes")
+        raise InputError(
+            f"{path}: {strange[0]} is no NumPy array; expected what numpy.savez writes"
+        )
     return read
 
 
 def _images(path: Path, arrays: dict[str, NDArray[Any]], shown: InputConfig) -> NDArray[np.int16]:
     name = "images" if "images" in arrays else "crops"
     if name not in arrays:
-        raise InputError(f"{path}: found neither `images` nor `crops`; expected HU of shape (n, y, x) or (n, z, y, x)")
+        raise InputError(
+            f"{path}: found neither `images` nor `crops`; expected HU of shape (n, y, x) or (n, z, "
+            "y, x)"
+        )
     images = arrays[name]
     if images.dtype != np.int16 or images.ndim not in (3, 4) or not len(images):
-        raise InputError(f"{path}: {name} is {images.dtype} of shape {images.shape}; expected int16 HU (n, y, x) or (n, z, y, x)")
+        raise InputError(
+            f"{path}: {name} is {images.dtype} of shape {images.shape}; expected int16 HU (n, y, "
+            "x) or (n, z, y, x)"
+        )
     size = images.shape[1:]
-    if len(size) != len(shown.size) or any(wanted > n for wanted, n in zip(shown.size, size, strict=True)):
-        raise ConfigError(f"input.size {list(shown.size)} cannot be cut from {name} of {list(size)} voxels in {path}")
+    if len(size) != len(shown.size) or any(
+        wanted > n for wanted, n in zip(shown.size, size, strict=True)
+    ):
+        raise ConfigError(
+            f"input.size {list(shown.size)} cannot be cut from {name} of {list(size)} voxels in "
+            f"{path}"
+        )
     return images
 
 
-def _column(path: Path, arrays: dict[str, NDArray[Any]], name: str, n: int, kinds: str) -> NDArray[Any]:
+def _column(
+    path: Path, arrays: dict[str, NDArray[Any]], name: str, n: int, kinds: str
+) -> NDArray[Any]:
     """One value for each image, of one of NumPy's kinds of type."""
     if name not in arrays:
         raise InputError(f"{path}: `{name}` is missing; expected one for each of the {n} images")
     if arrays[name].shape != (n,):
-        raise InputError(f"{path}: {name} has shape {arrays[name].shape}; expected ({n},), one for each image")
+        raise InputError(
+            f"{path}: {name} has shape {arrays[name].shape}; expected ({n},), one for each image"
+        )
     if arrays[name].dtype.kind not in kinds:
         wanted = "text or whole numbers" if "U" in kinds else "numbers"
         raise InputError(f"{path}: {name} is {arrays[name].dtype}; expected {wanted}")

@@ -1,4 +1,7 @@
-"""What a network is shown of a prepared scan: the same code for training from a store and for one new series."""
+"""What a network is shown of a prepared scan.
+
+The same code for training from a store and for one new series.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,15 +32,18 @@ class Scan(Protocol):
     def hu(self) -> NDArray[np.int16]:
         """The whole grid, (z, y, x)."""
 
-    def crops(self, centres_voxel: ArrayLike, size_voxels: tuple[int, int, int]) -> NDArray[np.int16]:
-        """Boxes around (fractional) voxels (n, 3), shape (n, *size_voxels), `AIR_HU` outside the grid."""
+    def crops(
+        self, centres_voxel: ArrayLike, size_voxels: tuple[int, int, int]
+    ) -> NDArray[np.int16]:
+        """Boxes around (fractional) voxels, (n, *size_voxels), `AIR_HU` outside the grid."""
 
 
 def inputs_of(scan: Scan, shown: InputConfig, offset: Sequence[int] = (0, 0, 0)) -> Inputs:
     """The network's inputs for one scan, moved by `offset` voxels.
 
     Returns:
-        `image`: int16 HU, shape (candidates, *size) for a bag, `size` for a volume; for a bag also `present`: float32,
+        `image`: int16 HU, shape (candidates, *size) for a bag, `size` for a volume; for a bag also
+            `present`: float32,
         shape (candidates,), 1 for a candidate and 0 for filling.
     """
     if shown.kind == "volume":
@@ -73,26 +79,41 @@ class FreshScan:
         """The whole grid."""
         return self.prepared.hu
 
-    def crops(self, centres_voxel: ArrayLike, size_voxels: tuple[int, int, int]) -> NDArray[np.int16]:
+    def crops(
+        self, centres_voxel: ArrayLike, size_voxels: tuple[int, int, int]
+    ) -> NDArray[np.int16]:
         """Boxes around voxels, the same as a store gives."""
         firsts = first_voxels(centres_voxel, size_voxels)
         reach = max(size_voxels)
         padded = np.pad(self.prepared.hu, reach, constant_values=AIR_HU)
         starts = np.clip(firsts + reach, 0, np.array(padded.shape) - size_voxels)
-        return np.stack([padded[tuple(slice(a, a + n) for a, n in zip(start, size_voxels, strict=True))] for start in starts])
+        return np.stack(
+            [
+                padded[tuple(slice(a, a + n) for a, n in zip(start, size_voxels, strict=True))]
+                for start in starts
+            ]
+        )
 
 
 def largest_diameter_mm(scan: Scan, shown: InputConfig) -> float:
-    """Diameter of the largest candidate that the network sees, in millimetres; NaN where there is none."""
+    """Diameter of the largest candidate that the network sees, in millimetres.
+
+    NaN where there is none.
+    """
     seen = scan.candidates[: shown.candidates] if shown.kind == "bag" else scan.candidates
     return max((2 * candidate.radius_mm for candidate in seen), default=float("nan"))
 
 
 def _volume(scan: Scan, shown: InputConfig, offset: Sequence[int]) -> NDArray[np.int16]:
-    """The scan's grid at a coarse spacing, its middle in the middle of `size`, air around it, or cut where it is larger."""
+    """The scan's grid at a coarse spacing, in the middle of `size`, with air around it or cut."""
     hu = scan.hu()
-    counts = [max(1, round(n * s / shown.spacing_mm)) for n, s in zip(hu.shape, spacing_of(scan.affine), strict=True)]
-    coarse = _shrink(_shrink(hu, counts[1:]).transpose(1, 0, 2), (counts[0], counts[2])).transpose(1, 0, 2)
+    counts = [
+        max(1, round(n * s / shown.spacing_mm))
+        for n, s in zip(hu.shape, spacing_of(scan.affine), strict=True)
+    ]
+    coarse = _shrink(_shrink(hu, counts[1:]).transpose(1, 0, 2), (counts[0], counts[2])).transpose(
+        1, 0, 2
+    )
     image = np.full(shown.size, AIR_HU, np.int16)
     into, out_of = [], []
     for have, want, step in zip(coarse.shape, shown.size, offset, strict=True):
@@ -106,4 +127,6 @@ def _volume(scan: Scan, shown: InputConfig, offset: Sequence[int]) -> NDArray[np
 def _shrink(hu: NDArray[np.int16], shape: Sequence[int]) -> NDArray[np.int16]:
     """Each slice by the mean over the voxels that a coarse one covers, so that nothing aliases."""
     size = (shape[1], shape[0])
-    return np.stack([np.rint(cv2.resize(s.astype(np.float32), size, interpolation=cv2.INTER_AREA)) for s in hu]).astype(np.int16)
+    return np.stack(
+        [np.rint(cv2.resize(s.astype(np.float32), size, interpolation=cv2.INTER_AREA)) for s in hu]
+    ).astype(np.int16)

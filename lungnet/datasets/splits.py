@@ -1,4 +1,7 @@
-"""Who trains, who stops the training, who is held out: drawn by patient, stratified by label, checked for leaks."""
+"""Who trains, who stops the training, who is held out.
+
+Drawn by patient, stratified by label, checked for leaks.
+"""
 
 from collections.abc import Sequence
 
@@ -34,41 +37,67 @@ def draw_splits(table: pd.DataFrame, config: DataConfig, seed: int) -> list[pd.S
     rarest = patients.value_counts().reindex([0, 1], fill_value=0)
     if rarest.min() < parts:
         raise InputError(
-            f"the cohort has {rarest[0]} patients labeled 0 and {rarest[1]} labeled 1; at least {parts} of each are needed to hold some out"
+            f"the cohort has {rarest[0]} patients labeled 0 and {rarest[1]} labeled 1; at least "
+            f"{parts} of each are needed to hold some out"
         )
     if config.folds:
         return [
-            _with_validation(table, patients, held_out, config, seed, fold) for fold, held_out in enumerate(_folds(table, config, seed))
+            _with_validation(table, patients, held_out, config, seed, fold)
+            for fold, held_out in enumerate(_folds(table, config, seed))
         ]
     chosen = _draw(patients, config.split.test, derive(seed, "test"))
     return [_with_validation(table, patients, chosen, config, seed, 0)]
 
 
 def _folds(table: pd.DataFrame, config: DataConfig, seed: int) -> list[Sequence[str]]:
-    folds = StratifiedGroupKFold(config.folds, shuffle=True, random_state=derive(seed, "folds") % 2**32)
-    return [list(table["patient_id"].iloc[rows].unique()) for _, rows in folds.split(table, table["label"], table["patient_id"])]
+    folds = StratifiedGroupKFold(
+        config.folds, shuffle=True, random_state=derive(seed, "folds") % 2**32
+    )
+    return [
+        list(table["patient_id"].iloc[rows].unique())
+        for _, rows in folds.split(table, table["label"], table["patient_id"])
+    ]
 
 
 def _draw(patients: pd.Series, share: float, seed: int) -> list[str]:
     try:
-        _, chosen = train_test_split(patients.index.to_list(), test_size=share, stratify=patients.to_list(), random_state=seed % 2**32)
+        _, chosen = train_test_split(
+            patients.index.to_list(),
+            test_size=share,
+            stratify=patients.to_list(),
+            random_state=seed % 2**32,
+        )
         if patients[chosen].nunique() < patients.nunique():
             raise ValueError("one label only")
     except ValueError:
         counts = patients.value_counts()
         raise InputError(
-            f"{share:.2f} of {len(patients)} patients ({counts.to_dict()} by label) cannot hold both labels; give a larger share"
+            f"{share:.2f} of {len(patients)} patients ({counts.to_dict()} by label) cannot hold "
+            "both labels; give a larger share"
         ) from None
     return list(chosen)
 
 
 def _with_validation(
-    table: pd.DataFrame, patients: pd.Series, held_out: Sequence[str], config: DataConfig, seed: int, fold: int
+    table: pd.DataFrame,
+    patients: pd.Series,
+    held_out: Sequence[str],
+    config: DataConfig,
+    seed: int,
+    fold: int,
 ) -> pd.Series:
     rest = patients.drop(list(held_out))
-    share = config.split.validation if config.folds else config.split.validation / (1 - config.split.test)
+    share = (
+        config.split.validation
+        if config.folds
+        else config.split.validation / (1 - config.split.test)
+    )
     validation = _draw(rest, share, derive(seed, "validation", fold))
-    part = np.select([table["patient_id"].isin(held_out), table["patient_id"].isin(validation)], [TEST, VALIDATION], TRAIN)
+    part = np.select(
+        [table["patient_id"].isin(held_out), table["patient_id"].isin(validation)],
+        [TEST, VALIDATION],
+        TRAIN,
+    )
     parts = pd.Series(part, index=table.index)
     leaks = table.assign(part=parts).groupby("patient_id")["part"].nunique()
     if (leaks > 1).any():

@@ -31,8 +31,10 @@ def store_cohort(experiment: Experiment) -> Cohort:
     expected = experiment.preparation.preparation_hash()
     if store.preparation_hash != expected:
         raise UsageError(
-            f"{path}: prepared as {store.preparation_hash}, this experiment's `preparation` is {expected}; "
-            "prepare again with this configuration (--config), or set its `preparation` to the store's preparation.json"
+            f"{path}: prepared as {store.preparation_hash}, this experiment's `preparation` is "
+            f"{expected}; "
+            "prepare again with this configuration (--config), or set its `preparation` to the "
+            "store's preparation.json"
         )
     rows = _labeled(store, path, experiment.data.labels)
     shown = experiment.input
@@ -51,8 +53,17 @@ def store_cohort(experiment: Experiment) -> Cohort:
     def read(row: int, offset: tuple[int, ...]) -> Inputs:
         return inputs_of(store.read(series[row]), shown, offset)
 
-    kept = lru_cache(maxsize=VOLUMES_KEPT)(read) if shown.kind == "volume" and not experiment.training.augmentation.shift_voxels else read
-    return Cohort(table=table, read=kept, is_synthetic=bool(rows["synthetic"].any()), preparation_hash=store.preparation_hash)
+    kept = (
+        lru_cache(maxsize=VOLUMES_KEPT)(read)
+        if shown.kind == "volume" and not experiment.training.augmentation.shift_voxels
+        else read
+    )
+    return Cohort(
+        table=table,
+        read=kept,
+        is_synthetic=bool(rows["synthetic"].any()),
+        preparation_hash=store.preparation_hash,
+    )
 
 
 def _labeled(store: Store, path: Path, labels: str | None) -> pd.DataFrame:
@@ -63,7 +74,15 @@ def _labeled(store: Store, path: Path, labels: str | None) -> pd.DataFrame:
         rows = rows.assign(label=rows["patient_id"].map(known))
     has_label = rows["label"].notna()
     if not has_label.any():
-        raise InputError(f"{path}: no patient has a label; give data.labels, or prepare with --labels (a CSV with id,cancer)")
+        raise InputError(
+            f"{path}: no patient has a label; give data.labels, or prepare with --labels (a CSV "
+            "with id,cancer)"
+        )
     if not has_label.all():
-        log.warning("%s: %d of %d patients have no label and are left out", path, (~has_label).sum(), len(rows))
+        log.warning(
+            "%s: %d of %d patients have no label and are left out",
+            path,
+            (~has_label).sum(),
+            len(rows),
+        )
     return rows[has_label.to_numpy(np.bool_)]

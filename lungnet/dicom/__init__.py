@@ -1,4 +1,4 @@
-"""Intake: finds CT series in folders, archives and files, says which are usable and why not, and reads them as exact HU."""
+"""Intake: finds CT series in folders and archives, judges them, and reads them as exact HU."""
 
 from lungnet.dicom.discovery import find_series
 from lungnet.dicom.found import Found
@@ -6,4 +6,13 @@ from lungnet.dicom.privacy import Pseudonyms, series_key
 from lungnet.dicom.reading import read_series
 from lungnet.dicom.rows import SeriesRow, choose, inspect_series
 
-__all__ = ["Found", "Pseudonyms", "SeriesRow", "choose", "find_series", "inspect_series", "read_series", "series_key"]
+__all__ = [
+    "Found",
+    "Pseudonyms",
+    "SeriesRow",
+    "choose",
+    "find_series",
+    "inspect_series",
+    "read_series",
+    "series_key",
+]

@@ -1,4 +1,4 @@
-"""Members of zip and tar files, nested ones too, read in memory and bounded before they are unpacked.
+"""Members of zip and tar files, nested ones too, read in memory and bounded before unpacking.
 
 Nothing is extracted, so a member's name (`../../etc/passwd`, a link, a device) can do no harm.
 """
@@ -16,7 +16,13 @@ from typing import IO
 from lungnet.config.intake import IntakeConfig
 from lungnet.dicom import reasons, tars, zips
 from lungnet.dicom.budget import Budget
-from lungnet.dicom.candidate import HEAD_BYTES, Candidate, UnreadableError, may_be_a_remnant, refuse_changed
+from lungnet.dicom.candidate import (
+    HEAD_BYTES,
+    Candidate,
+    UnreadableError,
+    may_be_a_remnant,
+    refuse_changed,
+)
 from lungnet.dicom.elements import is_part_10
 from lungnet.dicom.slices import Location
 
@@ -50,7 +56,11 @@ def members(archive: Candidate, limits: IntakeConfig) -> Iterator[Candidate]:
     except UnreadableError as error:
         yield replace(archive, head=b"", refusal=error.refusal)
     except BROKEN as error:
-        yield replace(archive, head=b"", refusal=(reasons.CORRUPT, f"the archive is broken ({type(error).__name__})"))
+        yield replace(
+            archive,
+            head=b"",
+            refusal=(reasons.CORRUPT, f"the archive is broken ({type(error).__name__})"),
+        )
 
 
 def read_member(location: Location, limits: IntakeConfig) -> bytes:
@@ -58,8 +68,12 @@ def read_member(location: Location, limits: IntakeConfig) -> bytes:
     return next(data for _, data in read_members([location], limits))
 
 
-def read_members(locations: list[Location], limits: IntakeConfig) -> Iterator[tuple[Location, bytes]]:
-    """The bytes of members of one archive, in the order they are stored: a compressed tar is passed once.
+def read_members(
+    locations: list[Location], limits: IntakeConfig
+) -> Iterator[tuple[Location, bytes]]:
+    """The bytes of members of one archive, in the order they are stored.
+
+    A compressed tar is passed once.
 
     Raises:
         UnreadableError: a member is broken, or the archive asks for too much.
@@ -91,24 +105,39 @@ class _Member:
             if length > len(self._data):
                 self._data += self._file.read(length - len(self._data))
         except BROKEN as error:
-            raise UnreadableError(reasons.CORRUPT, f"a file in the archive is broken ({type(error).__name__})") from error
+            raise UnreadableError(
+                reasons.CORRUPT, f"a file in the archive is broken ({type(error).__name__})"
+            ) from error
         return self._data[:length]
 
 
 def _members(
-    source: IO[bytes], archive: Candidate, budget: Budget, depth: int, wanted: frozenset[tuple[int, ...]] | None = None
+    source: IO[bytes],
+    archive: Candidate,
+    budget: Budget,
+    depth: int,
+    wanted: frozenset[tuple[int, ...]] | None = None,
 ) -> Iterator[Candidate]:
-    """Members as candidates; where `wanted` is given, only those places (of archives that hold wanted members too)."""
+    """Members as candidates.
+
+    Where `wanted` is given, only those places (of archives that hold wanted members too).
+    """
     where = archive.location
     # By its beginning: `zipfile.is_zipfile` looks at the end, where a tar may hold a zip.
-    opened = zips.zip_files(source, budget) if source.read(4) in zips.BEGINNINGS else tars.tar_files(source, budget)
+    opened = (
+        zips.zip_files(source, budget)
+        if source.read(4) in zips.BEGINNINGS
+        else tars.tar_files(source, budget)
+    )
     for index, name, file, size in opened:
         place = (*where.members, index)
         if wanted is not None and place not in wanted:
             continue
         budget.spend_member(size)
         member = _Member(file)
-        candidate = Candidate(Location(where.folder, where.name, place, where.stamp), name, b"", size, member.first)
+        candidate = Candidate(
+            Location(where.folder, where.name, place, where.stamp), name, b"", size, member.first
+        )
         try:
             yield from _looked_into(candidate, budget, depth, wanted)
         except UnreadableError as error:
@@ -117,11 +146,16 @@ def _members(
             yield replace(candidate, refusal=error.refusal)
 
 
-def _looked_into(candidate: Candidate, budget: Budget, depth: int, wanted: frozenset[tuple[int, ...]] | None) -> Iterator[Candidate]:
+def _looked_into(
+    candidate: Candidate, budget: Budget, depth: int, wanted: frozenset[tuple[int, ...]] | None
+) -> Iterator[Candidate]:
     """A member with its first bytes, or the members of the archive that it is."""
     limits = budget.limits
     if candidate.size > limits.largest_member_bytes:
-        text = f"a file in the archive has {candidate.size:,} bytes, at most {limits.largest_member_bytes:,} are read"
+        text = (
+            f"a file in the archive has {candidate.size:,} bytes, at most "
+            f"{limits.largest_member_bytes:,} are read"
+        )
         raise UnreadableError(reasons.TOO_LARGE, text)
     candidate = replace(candidate, head=candidate.first(HEAD_BYTES))
     if not candidate.head:
@@ -133,4 +167,6 @@ def _looked_into(candidate: Candidate, budget: Budget, depth: int, wanted: froze
     elif depth >= limits.deepest_nesting:
         raise UnreadableError(reasons.TOO_LARGE, f"archives are nested deeper than {depth}")
     else:
-        yield from _members(io.BytesIO(candidate.first(candidate.size)), candidate, budget, depth + 1, wanted)
+        yield from _members(
+            io.BytesIO(candidate.first(candidate.size)), candidate, budget, depth + 1, wanted
+        )

@@ -4,7 +4,9 @@ from lungnet.config.intake import IntakeConfig
 from lungnet.dicom import reasons
 from lungnet.dicom.candidate import UnreadableError
 
-_MEMBER_BYTES = 4096  # what meeting a member costs, in bytes of unpacking: a million empty ones are a bomb too
+_MEMBER_BYTES = (
+    4096  # what meeting a member costs, in bytes of unpacking: a million empty ones are a bomb too
+)
 
 
 class Budget:
@@ -29,11 +31,19 @@ class Budget:
         """Count bytes."""
         self._bytes_left -= size
         if self._bytes_left < 0:
-            raise UnreadableError(reasons.TOO_LARGE, f"the archive unpacks to more than {self.limits.largest_ratio} times its size")
+            raise UnreadableError(
+                reasons.TOO_LARGE,
+                f"the archive unpacks to more than {self.limits.largest_ratio} times its size",
+            )
 
     def allow_members(self, count: int) -> None:
         """Whether so many members could be met, before memory is taken for their names."""
         if count > self._members_left:
-            raise UnreadableError(reasons.TOO_LARGE, f"more than {self.limits.most_members:,} files in one archive")
+            raise UnreadableError(
+                reasons.TOO_LARGE, f"more than {self.limits.most_members:,} files in one archive"
+            )
         if count * _MEMBER_BYTES > self._bytes_left:
-            raise UnreadableError(reasons.TOO_LARGE, f"the archive unpacks to more than {self.limits.largest_ratio} times its size")
+            raise UnreadableError(
+                reasons.TOO_LARGE,
+                f"the archive unpacks to more than {self.limits.largest_ratio} times its size",
+            )

@@ -10,7 +10,14 @@ from lungnet.dicom.slices import Location
 HEAD_BYTES = 16 << 10
 """Read of each file at first: most headers of CT slices end within."""
 
-VOLUME_ENDINGS = {".nii": "nifti", ".nii.gz": "nifti", ".mha": "metaimage", ".mhd": "metaimage", ".nrrd": "nrrd", ".nhdr": "nrrd"}
+VOLUME_ENDINGS = {
+    ".nii": "nifti",
+    ".nii.gz": "nifti",
+    ".mha": "metaimage",
+    ".mhd": "metaimage",
+    ".nrrd": "nrrd",
+    ".nhdr": "nrrd",
+}
 """What the name of a file in a format other than DICOM ends in, and the format."""
 
 
@@ -35,7 +42,9 @@ class Candidate:
     refusal: tuple[str, str] | None = None
 
     def first(self, length: int) -> bytes:
-        """The first bytes, fewer where the file ends; of a member only until the next candidate is met.
+        """The first bytes, fewer where the file ends.
+
+        Of a member only until the next candidate is met.
 
         Raises:
             UnreadableError: it cannot be read any more, or its archive is broken.
@@ -49,7 +58,7 @@ class Candidate:
 
 
 def may_be_a_remnant(name: str) -> bool:
-    """Whether an empty file of this name, in lower case, may be what is left of a slice or a volume."""
+    """Whether an empty file of this name (lower case) may be left of a slice or a volume."""
     base = name.rpartition("/")[2]
     return base.endswith((".dcm", *VOLUME_ENDINGS)) or "." not in base
 

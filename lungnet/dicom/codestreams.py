@@ -1,7 +1,8 @@
-"""What a JPEG, JPEG-LS or JPEG 2000 codestream says of itself, before a decoder takes memory for it or fails on it.
+"""The headers of JPEG, JPEG-LS and JPEG 2000 codestreams, read before any decoder is called.
 
-Decoders fill up what is missing, and some end the process where a field is damaged; so sizes, bits, tiles and the work that is
-asked for are read here first (ITU T.81 annex B, ITU T.87 annex C, ISO 15444-1 annexes A and I).
+Decoders fill up what is missing, and some end the process where a field is damaged; so sizes, bits,
+tiles and the work that is asked for are read here first (ITU T.81 annex B, ITU T.87 annex C, ISO
+15444-1 annexes A and I).
 """
 
 import struct
@@ -52,7 +53,9 @@ def _jpeg(frame: bytes) -> Codestream | None:
         return None
     marker = frame[at + 1]
     bits, rows, columns, components = _FRAME.unpack_from(frame, at + 4)
-    scan = _segment(frame, at + 2 + int.from_bytes(frame[at + 2 : at + 4], "big"), _STARTS_OF_FRAME | {_SCAN})
+    scan = _segment(
+        frame, at + 2 + int.from_bytes(frame[at + 2 : at + 4], "big"), _STARTS_OF_FRAME | {_SCAN}
+    )
     problem = "" if 2 <= bits <= _MOST_JPEG_BITS else f"the codestream claims {bits} bits a value"
     if scan < 0 or frame[scan + 1] != _SCAN:
         problem = "the codestream has no scan, or two frames"
@@ -78,8 +81,14 @@ def _segment(frame: bytes, at: int, wanted: frozenset[int]) -> int:
 
 _JP2 = b"\0\0\0\x0cjP  \r\n\x87\n"  # the signature box (I.5.1)
 _SIZ, _COD, _QCD, _SOT = 0x51, 0x52, 0x5C, 0x90
-_SIZE = struct.Struct(">8LHB")  # Xsiz to YTOsiz, Csiz, Ssiz of the first component, from the sixth byte of the segment on (A.5.1)
-_STYLE = struct.Struct(">BxHxB3xB")  # Scod, layers, levels, wavelet, from the fourth byte on (A.6.1)
+_SIZE = struct.Struct(
+    ">8LHB"
+    # Xsiz to YTOsiz, Csiz, Ssiz of the first component, from the sixth byte of the segment on
+    # (A.5.1)
+)
+_STYLE = struct.Struct(
+    ">BxHxB3xB"
+)  # Scod, layers, levels, wavelet, from the fourth byte on (A.6.1)
 _TILE_PART = struct.Struct(">HL")  # Isot, Psot (A.4.2)
 _SMALLEST_TILE_PART = 14
 _MOST_PACKETS = 4_000_000
@@ -91,7 +100,9 @@ def _jpeg_2000(frame: bytes, start: int) -> Codestream | None:
     while at + 4 <= len(frame) and frame[at] == 0xFF and frame[at + 1] != _SOT:
         segments.setdefault(frame[at + 1], at)
         at += 2 + int.from_bytes(frame[at + 2 : at + 4], "big")
-    x1, y1, x0, y0, tile_x, tile_y, tile_x0, tile_y0, components, sign_and_bits = _SIZE.unpack_from(frame, segments[_SIZ] + 6)
+    x1, y1, x0, y0, tile_x, tile_y, tile_x0, tile_y0, components, sign_and_bits = _SIZE.unpack_from(
+        frame, segments[_SIZ] + 6
+    )
     scod, layers, levels, wavelet = _STYLE.unpack_from(frame, segments[_COD] + 4)
     if not (tile_x and tile_y and tile_x0 <= x0 < x1 and tile_y0 <= y0 < y1):
         return None
@@ -100,7 +111,10 @@ def _jpeg_2000(frame: bytes, start: int) -> Codestream | None:
     smallest = min((size & 15) + (size >> 4) for size in sizes)
     packets = layers * (tiles * (levels + 1) + 4 * ((y1 - y0) * (x1 - x0) >> smallest) // 3)
     quantization = segments[_QCD]
-    is_quantized = frame[quantization + 4] & 0x1F or int.from_bytes(frame[quantization + 2 : quantization + 4], "big") != 4 + 3 * levels
+    is_quantized = (
+        frame[quantization + 4] & 0x1F
+        or int.from_bytes(frame[quantization + 2 : quantization + 4], "big") != 4 + 3 * levels
+    )
     problem = ""
     if packets > _MOST_PACKETS:
         problem = f"the codestream asks for {packets:,} packets"
@@ -108,7 +122,15 @@ def _jpeg_2000(frame: bytes, start: int) -> Codestream | None:
         problem = f"the codestream holds {len(found)} of {tiles} tiles"
     elif wavelet and is_quantized:
         problem = "the codestream's quantization does not fit its wavelet"
-    return Codestream(y1 - y0, x1 - x0, components, (sign_and_bits & 0x7F) + 1, sign_and_bits > 0x7F, wavelet == 0, problem)
+    return Codestream(
+        y1 - y0,
+        x1 - x0,
+        components,
+        (sign_and_bits & 0x7F) + 1,
+        sign_and_bits > 0x7F,
+        wavelet == 0,
+        problem,
+    )
 
 
 def _tiles(frame: bytes, at: int) -> set[int]:
@@ -124,7 +146,10 @@ def _tiles(frame: bytes, at: int) -> set[int]:
 
 
 def _jpeg_2000_start(frame: bytes) -> int:
-    """Offset of a JPEG 2000 codestream (its SOC and SIZ markers), also within JP2 boxes (I.4); -1 where there is none."""
+    """Offset of a JPEG 2000 codestream (its SOC and SIZ markers), also within JP2 boxes (I.4).
+
+    -1 where there is none.
+    """
     at = 0
     while frame[:12] == _JP2 and frame[at + 4 : at + 8] != b"jp2c":
         length = int.from_bytes(frame[at : at + 4], "big")

@@ -1,4 +1,7 @@
-"""From paths to one `Found` per series: files are told apart, headers read once, slices grouped and judged."""
+"""From paths to one `Found` per series.
+
+Files are told apart, headers read once, slices grouped and judged.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -34,15 +37,16 @@ SCANNED = WANTED | {FILE_SET_ID}
 def find_series(paths: Sequence[Path], limits: IntakeConfig | None = None) -> list[Found]:
     """Find every series at or below some paths.
 
-    Folders of any depth, zip and tar files, single files, with or without extensions; what is no image is passed over.
-    Headers are read once; pixels are not read.
+    Folders of any depth, zip and tar files, single files, with or without extensions; what is no
+    image is passed over. Headers are read once; pixels are not read.
 
     Args:
         paths: folders, archives, files, DICOMDIRs.
         limits: bounds of intake; the defaults where None.
 
     Returns:
-        One `Found` per series, the refused and the unreadable ones too, ordered by patient, series and path.
+        One `Found` per series, the refused and the unreadable ones too, ordered by patient, series
+        and path.
 
     Raises:
         InputError: a path does not exist.
@@ -68,7 +72,10 @@ def find_series(paths: Sequence[Path], limits: IntakeConfig | None = None) -> li
 
 
 def _is_remnant(candidate: Candidate) -> bool:
-    """Whether this is what a failed copy leaves: nothing, zeros, or an empty preamble after which nothing says that this is DICOM."""
+    """Whether this is what a failed copy leaves.
+
+    Nothing, zeros, or an empty preamble after which nothing says that this is DICOM.
+    """
     if candidate.refusal is not None or format_of(candidate.name) is not None:
         return False
     return not candidate.head[: PREAMBLE - 4].strip(b"\0") and not is_part_10(candidate.head)
@@ -78,20 +85,37 @@ def _may_be_a_lost_slice(found: Found) -> bool:
     """Whether this is one broken file, maybe cut before it says which series it belongs to."""
     if found.refusal is None or len(found.slices) > 1:
         return False
-    return not found.series_uid or found.refusal[0] in (reasons.CORRUPT, reasons.MISSING_TAG, reasons.UNDECODABLE)
+    return not found.series_uid or found.refusal[0] in (
+        reasons.CORRUPT,
+        reasons.MISSING_TAG,
+        reasons.UNDECODABLE,
+    )
 
 
 def _beside(found: Found, remains: Counter[Path]) -> Found:
-    """Tell a series of files in its folders that cannot be read: they may be slices lost from its ends."""
-    lost = sum(remains[folder] for folder in {s.location.folder for s in found.slices}) if found.grid else 0
+    """Tell a series of files in its folders that cannot be read.
+
+    They may be slices lost from its ends.
+    """
+    lost = (
+        sum(remains[folder] for folder in {s.location.folder for s in found.slices})
+        if found.grid
+        else 0
+    )
     if not lost:
         return found
-    said = Warned("unreadable-beside", f"{lost} file(s) beside the slices cannot be used and may have been slices")
+    said = Warned(
+        "unreadable-beside",
+        f"{lost} file(s) beside the slices cannot be used and may have been slices",
+    )
     return replace(found, warnings=(*found.warnings, said))
 
 
 def _read(candidate: Candidate, headers: Headers, found: list[Found]) -> Iterable[Slice]:
-    """The slices of one file; what is no DICOM goes to `found` where it is a volume or broken, or nowhere."""
+    """The slices of one file.
+
+    What is no DICOM goes to `found` where it is a volume or broken, or nowhere.
+    """
     if candidate.refusal is not None:
         found.append(_unreadable(candidate, *candidate.refusal, headers.limits))
         return ()
@@ -123,7 +147,10 @@ def _slices(candidate: Candidate, headers: Headers) -> Iterable[Slice]:
     one = headers.slice_of(elements, candidate.location, candidate.size)
     who = one.identity
     if not (who.modality or who.sop_class or who.series_uid):
-        raise OddHeaderError("the header names neither modality, SOP class nor series: it is cut, or in another transfer syntax")
+        raise OddHeaderError(
+            "the header names neither modality, SOP class nor series: it is cut, or in another "
+            "transfer syntax"
+        )
     return [one]
 
 
@@ -144,4 +171,6 @@ def _elements(candidate: Candidate, limits: IntakeConfig) -> Elements:
 
 
 def _unreadable(candidate: Candidate, reason: str, detail: str, limits: IntakeConfig) -> Found:
-    return Found(candidate.location.path, "", "", "", "", (), None, (reason, detail), (), "dicom", limits)
+    return Found(
+        candidate.location.path, "", "", "", "", (), None, (reason, detail), (), "dicom", limits
+    )

@@ -1,7 +1,8 @@
-"""From the first bytes of a file to the raw values of the tags that intake needs, at the speed of an archive scan.
+"""From a file's first bytes to the raw values of the tags that intake needs, quickly.
 
-A full parser spends most of its time on elements nobody asks for. This one walks over them by their lengths (DICOM PS3.5
-section 7) and keeps raw bytes. What it does not understand it says (`OddHeaderError`), and the caller turns to pydicom.
+A full parser spends most of its time on elements nobody asks for. This one walks over them by their
+lengths (DICOM PS3.5 section 7) and keeps raw bytes. What it does not understand it says
+(`OddHeaderError`), and the caller turns to pydicom.
 """
 
 import re
@@ -22,7 +23,9 @@ PREAMBLE = 132
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 
 # Of these the length takes four bytes after two reserved ones (PS3.5 section 7.1.2).
-_LONG = frozenset([b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"])
+_LONG = frozenset(
+    [b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"]
+)
 _SHORT = frozenset(
     [
         b"AE",
@@ -74,7 +77,8 @@ class Elements:
         order: "<" little endian or ">" big endian, of binary values.
         transfer_syntax: UID; where the file names none or a wrong one, the one found from the data.
         is_guessed: whether the transfer syntax was found from the data.
-        pixel_offset: of the first byte of Pixel Data's value (in the inflated data set if deflated); -1 where there is none.
+        pixel_offset: of the first byte of Pixel Data's value (in the inflated data set if
+            deflated); -1 where there is none.
         pixel_length: in bytes; `UNDEFINED` for encapsulated data.
         pixel_vr: of Pixel Data, empty where implicit.
     """
@@ -94,7 +98,10 @@ def is_part_10(head: bytes) -> bool:
 
 
 def looks_like_a_data_set(head: bytes) -> bool:
-    """Whether bytes without preamble begin like a data set: a low group, an element, a value representation or a sane length."""
+    """Whether bytes without preamble begin like a data set.
+
+    A low group, an element, a value representation or a sane length.
+    """
     if len(head) < 16:
         return False
     group, element, vr, _ = _EXPLICIT["<"].unpack_from(head, 0)
@@ -129,11 +136,16 @@ def _read(head: bytes, wanted: frozenset[int]) -> Elements:
     start = PREAMBLE if is_part_10(head) else 0
     values: dict[int, bytes] = {}
     if head[start : start + 2] == b"\x02\x00":
-        start = _walk_explicit(head, start, "<", frozenset([TRANSFER_SYNTAX]), values, stop_at=0x00030000)[0]
+        start = _walk_explicit(
+            head, start, "<", frozenset([TRANSFER_SYNTAX]), values, stop_at=0x00030000
+        )[0]
     named = uid_of(values.pop(TRANSFER_SYNTAX, b""))
     data = head
     if named == DEFLATED:
-        data, start = _inflate(head[start:], min(len(head) * 64 + (1 << 16), _LARGEST_INFLATED_HEADER)), 0
+        data, start = (
+            _inflate(head[start:], min(len(head) * 64 + (1 << 16), _LARGEST_INFLATED_HEADER)),
+            0,
+        )
     found = _recognize(data[start : start + 8], named)
     order = ">" if found == EXPLICIT_BE else "<"
     if found == IMPLICIT_LE:
@@ -141,11 +153,16 @@ def _read(head: bytes, wanted: frozenset[int]) -> Elements:
     else:
         at, length = _walk_explicit(data, start, order, wanted, values, stop_at=PIXEL_DATA)
     vr = b"" if found == IMPLICIT_LE or length < 0 else data[at - 8 : at - 6]
-    return Elements(values, order, found, found != named, at if length >= 0 else -1, max(length, 0), vr)
+    return Elements(
+        values, order, found, found != named, at if length >= 0 else -1, max(length, 0), vr
+    )
 
 
 def uid_of(raw: bytes) -> str:
-    """A UID, empty where the value is none (PS3.5 section 9.1): a wrong length may have run into a person's name."""
+    """A UID, empty where the value is none (PS3.5 section 9.1).
+
+    A wrong length may have run into a person's name.
+    """
     text = raw.rstrip(b"\0 ").decode("ascii", "replace")
     return text if _UID.fullmatch(text) else ""
 
@@ -168,10 +185,15 @@ def data_set_offset(head: bytes) -> int:
 
 
 def _recognize(first: bytes, named: str) -> str:
-    """The transfer syntax the data set is written in: believe the file unless its first element shows otherwise."""
+    """The transfer syntax the data set is written in.
+
+    Believe the file unless its first element shows otherwise.
+    """
     vr_is_explicit = first[4:6] in _SHORT or first[4:6] in _LONG
     if named in ("", IMPLICIT_LE, EXPLICIT_LE, EXPLICIT_BE) and vr_is_explicit:
-        return EXPLICIT_BE if first[:1] == b"\0" else EXPLICIT_LE  # the group of the first element is small
+        return (
+            EXPLICIT_BE if first[:1] == b"\0" else EXPLICIT_LE
+        )  # the group of the first element is small
     if named in ("", IMPLICIT_LE):
         return IMPLICIT_LE
     if not vr_is_explicit and len(first) == 8 and _IMPLICIT.unpack(first)[2] < 1 << 16:
@@ -186,8 +208,19 @@ def _inflate(data: bytes, largest: int) -> bytes:
         raise OddHeaderError("the deflated data set cannot be inflated") from error
 
 
-def _walk_explicit(data: bytes, at: int, order: str, wanted: frozenset[int], values: dict[int, bytes], *, stop_at: int) -> tuple[int, int]:
-    """Walk explicit elements; returns (offset of Pixel Data's value, its length), or (offset of what follows, -1)."""
+def _walk_explicit(
+    data: bytes,
+    at: int,
+    order: str,
+    wanted: frozenset[int],
+    values: dict[int, bytes],
+    *,
+    stop_at: int,
+) -> tuple[int, int]:
+    """Walk explicit elements.
+
+    Returns (offset of Pixel Data's value, its length), or (offset of what follows, -1).
+    """
     unpack, size, end = _EXPLICIT[order].unpack_from, _LONG_LENGTH[order].unpack_from, len(data)
     last = -1
     while at + 8 <= end:
@@ -204,7 +237,11 @@ def _walk_explicit(data: bytes, at: int, order: str, wanted: frozenset[int], val
         if tag <= last:
             raise OddHeaderError(f"elements are out of order at byte {at}")
         last = tag
-        at = value + length if length != UNDEFINED else _skip_sequence(data, value, order, vr != b"UN", 0)
+        at = (
+            value + length
+            if length != UNDEFINED
+            else _skip_sequence(data, value, order, vr != b"UN", 0)
+        )
         if tag in wanted and length != UNDEFINED:
             values[tag] = data[value:at]
     if at != end:
@@ -212,7 +249,9 @@ def _walk_explicit(data: bytes, at: int, order: str, wanted: frozenset[int], val
     return at, -1
 
 
-def _walk_implicit(data: bytes, at: int, wanted: frozenset[int], values: dict[int, bytes]) -> tuple[int, int]:
+def _walk_implicit(
+    data: bytes, at: int, wanted: frozenset[int], values: dict[int, bytes]
+) -> tuple[int, int]:
     unpack, end = _IMPLICIT.unpack_from, len(data)
     last = -1
     while at + 8 <= end:
@@ -263,4 +302,8 @@ def _skip_item(data: bytes, at: int, order: str, is_explicit: bool, depth: int) 
                 length = _EXPLICIT[order].unpack_from(data, at)[3]
             else:
                 raise OddHeaderError(f"an element at byte {at} has no value representation")
-        at = value + length if length != UNDEFINED else _skip_sequence(data, value, order, is_explicit and vr != b"UN", depth + 1)
+        at = (
+            value + length
+            if length != UNDEFINED
+            else _skip_sequence(data, value, order, is_explicit and vr != b"UN", depth + 1)
+        )

@@ -21,8 +21,13 @@ from lungnet.dicom.elements import (
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-_FORGIVEN_HEADER_BYTES = 8 << 20  # 5,000 frames of 1.5 KB; a million empty elements take pydicom 4 s
-_ITEMS, _MOST_ITEMS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00"), 200_000  # pydicom takes 17 microseconds for an empty one
+_FORGIVEN_HEADER_BYTES = (
+    8 << 20
+)  # 5,000 frames of 1.5 KB; a million empty elements take pydicom 4 s
+_ITEMS, _MOST_ITEMS = (
+    (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00"),
+    200_000,
+)  # pydicom takes 17 microseconds for an empty one
 
 
 def dataset_of(candidate: Candidate) -> "Dataset":
@@ -48,13 +53,17 @@ def elements_by_pydicom(candidate: Candidate, wanted: frozenset[int]) -> Element
     try:
         meta = getattr(dataset, "file_meta", None)
         named = uid_of(str(meta.get("TransferSyntaxUID", "")).encode()) if meta is not None else ""
-        values = {tag: raw for tag in wanted if tag in dataset and (raw := _raw(dataset, tag)) is not None}
+        values = {
+            tag: raw for tag in wanted if tag in dataset and (raw := _raw(dataset, tag)) is not None
+        }
     except Exception as error:
         # Values are converted when they are asked for, and raise what they please.
         raise OddHeaderError(f"the header cannot be read ({type(error).__name__})") from error
     is_implicit, is_little = dataset.original_encoding
     order = ">" if is_little is False else "<"
-    guessed = named or (IMPLICIT_LE if is_implicit else EXPLICIT_LE if order == "<" else EXPLICIT_BE)
+    guessed = named or (
+        IMPLICIT_LE if is_implicit else EXPLICIT_LE if order == "<" else EXPLICIT_BE
+    )
     offset, length = _pixels(data, end, order, bool(is_implicit))
     if offset < 0 and end < len(data):
         raise OddHeaderError(f"the header cannot be read on from its byte {end:,}")
@@ -62,7 +71,10 @@ def elements_by_pydicom(candidate: Candidate, wanted: frozenset[int]) -> Element
 
 
 def _parse(data: bytes) -> "tuple[Dataset, int]":
-    """The data set, and the offset at which the parser stopped: of Pixel Data where there is any."""
+    """The data set, and the offset at which the parser stopped.
+
+    Of Pixel Data where there is any.
+    """
     from pydicom import dcmread
 
     if sum(map(data.count, _ITEMS)) > _MOST_ITEMS:
@@ -74,7 +86,8 @@ def _parse(data: bytes) -> "tuple[Dataset, int]":
             dataset = dcmread(stream, stop_before_pixels=True, force=not is_part_10(data))
             return dataset, stream.tell()
     except Exception as error:
-        # pydicom raises whatever its parts raise; nothing of the text may be shown, it may quote the header.
+        # pydicom raises whatever its parts raise; nothing of the text may be shown, it may quote
+        # the header.
         raise OddHeaderError(f"the header cannot be read ({type(error).__name__})") from error
 
 
@@ -93,7 +106,10 @@ def _bytes(candidate: Candidate) -> bytes:
 
 
 def _pixels(data: bytes, at: int, order: str, is_implicit: bool) -> tuple[int, int]:
-    """Offset and length of Pixel Data's value, if its tag is where the parser stopped; (-1, 0) otherwise."""
+    """Offset and length of Pixel Data's value, if its tag is where the parser stopped.
+
+    (-1, 0) otherwise.
+    """
     name: Literal["little", "big"] = "little" if order == "<" else "big"
     if data[at : at + 4] != (b"\xe0\x7f\x10\x00" if order == "<" else b"\x7f\xe0\x00\x10"):
         return -1, 0

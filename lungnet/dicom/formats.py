@@ -1,6 +1,9 @@
-"""NIfTI, MetaImage and NRRD by the same door: the file's own geometry, HU by the same rules, the same checks.
+"""NIfTI, MetaImage and NRRD by the same door.
 
-Their readers give the stored values and what the header makes of them; here they become HU of a `Volume`.
+The file's own geometry, HU by the same rules, the same checks.
+
+Their readers give the stored values and what the header makes of them; here they become HU of a
+`Volume`.
 """
 
 import os
@@ -47,11 +50,13 @@ def found_volume(candidate: Candidate, kind: str, limits: IntakeConfig) -> Found
     path = candidate.location.path
     stem = _stem(Path(candidate.name).name if candidate.location.members else path.name)
     warnings = (reasons.warned("no-identity"), reasons.warned("assumed-hu"))
-    return Found(path, stem, "", stem, "CT", (), None, None, warnings, kind, limits, candidate.location)
+    return Found(
+        path, stem, "", stem, "CT", (), None, None, warnings, kind, limits, candidate.location
+    )
 
 
 def tell_apart(found: Sequence[Found]) -> list[Found]:
-    """Put before names that several volume files share as many of their folders' names as tell them apart.
+    """Put as many folder names before file names that are shared as tell the files apart.
 
     `a/ct.nii` and `b/ct.nii` are two patients; with one id, one of them would be lost.
     """
@@ -66,7 +71,14 @@ def tell_apart(found: Sequence[Found]) -> list[Found]:
         folders = [_folders(found[i]) for i in alike]
         if len(set(folders)) < len(alike):  # scan.nii and scan.mha in one folder
             folders = [(*parts, found[i].kind) for i, parts in zip(alike, folders, strict=True)]
-        depth = next((d for d in range(1, max(map(len, folders))) if len({f[-d:] for f in folders}) == len(alike)), 1)
+        depth = next(
+            (
+                d
+                for d in range(1, max(map(len, folders)))
+                if len({f[-d:] for f in folders}) == len(alike)
+            ),
+            1,
+        )
         for i, parts in zip(alike, folders, strict=True):
             told = "/".join((*parts[-depth:], name))
             named[i] = replace(found[i], patient_id=told, series_uid=told)
@@ -76,7 +88,9 @@ def tell_apart(found: Sequence[Found]) -> list[Found]:
 def _folders(found: Found) -> tuple[str, ...]:
     """Names that lead to a volume file: of its folders; of its archive and its place in there."""
     assert found.location is not None
-    inside = (found.location.name, *map(str, found.location.members)) if found.location.members else ()
+    inside = (
+        (found.location.name, *map(str, found.location.members)) if found.location.members else ()
+    )
     return (*found.location.folder.absolute().parts, *inside)
 
 
@@ -98,14 +112,19 @@ def read_volume(found: Found) -> Volume:
         raise SeriesRefused(reasons.TOO_LARGE, "the volume does not fit the memory") from None
     except Exception as error:
         # nibabel raises anything, and texts of numbers that are none quote the header.
-        raise SeriesRefused(reasons.CORRUPT, f"the {found.kind} file cannot be read ({type(error).__name__})") from error
+        raise SeriesRefused(
+            reasons.CORRUPT, f"the {found.kind} file cannot be read ({type(error).__name__})"
+        ) from error
 
 
 def _volume(raw: RawVolume, found: Found) -> Volume:
     warnings = [*found.warnings, *raw.warnings]
     shape = (raw.array.shape[0], raw.array.shape[1], raw.array.shape[2])
     if shape[_slowest(raw)] < found.limits.fewest_slices:
-        raise SeriesRefused(reasons.TOO_FEW_SLICES, f"{min(shape)} slice(s), at least {found.limits.fewest_slices} make a volume")
+        raise SeriesRefused(
+            reasons.TOO_FEW_SLICES,
+            f"{min(shape)} slice(s), at least {found.limits.fewest_slices} make a volume",
+        )
     axes, flips, affine, final_shape = canonical(raw.affine, shape)
     hu = np.empty(final_shape, np.int16)
     stack = as_stack(hu, axes, flips)

@@ -1,4 +1,7 @@
-"""What discovery hands on: one `Found` per series, with its verdict so far, small enough to travel between processes."""
+"""What discovery hands on.
+
+One `Found` per series, with its verdict so far, small enough to travel between processes.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +22,10 @@ class Found:
         study_uid: Study Instance UID; may be empty.
         series_uid: Series Instance UID, or what stands for it.
         modality: as stated; empty where nothing is.
-        slices: in the order of their place in the volume, feet to head; of a refused series as they were met.
-        grid: where they lie; None where refused or where only the file's body tells (NIfTI and its like).
+        slices: in the order of their place in the volume, feet to head; of a refused series as they
+            were met.
+        grid: where they lie; None where refused or where only the file's body tells (NIfTI and its
+            like).
         refusal: (reason, detail) already known from headers.
         warnings: repairs and remarks already known from headers.
         kind: "dicom", "nifti", "metaimage" or "nrrd".

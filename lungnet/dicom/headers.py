@@ -59,14 +59,18 @@ T: Final[dict[str, int]] = {
 WANTED: Final = frozenset(T.values())
 
 SMALLEST_PIXEL_MM, LARGEST_FIELD_MM = 0.01, 2000.0
-"""Bounds of what a Pixel Spacing (0028,0030) can be; scanners make 0.1 to 2 mm, and at most a field of 1 m."""
+"""Bounds of what a Pixel Spacing (0028,0030) can be; scanners make 0.1 to 2 mm, and at most a field
+of 1 m."""
 
 LARGEST_POSITION_MM = 1e5
 """No table moves so far."""
 
 
 class Headers:
-    """Makes `Slice`s; equal values of different slices are stored once, as an archive has tens of millions of slices."""
+    """Makes `Slice`s; equal values of different slices are stored once.
+
+    An archive has tens of millions of slices.
+    """
 
     def __init__(self, limits: IntakeConfig) -> None:
         self.limits = limits
@@ -154,7 +158,12 @@ class Headers:
 
     def judged(self, one: Slice, file_bytes: int) -> Slice:
         """The slice, with the problem that its header alone shows."""
-        problem = kind_problem(one) or _missing(one) or _no_hu(one) or _unreadable(one, file_bytes, self.limits)
+        problem = (
+            kind_problem(one)
+            or _missing(one)
+            or _no_hu(one)
+            or _unreadable(one, file_bytes, self.limits)
+        )
         return one if problem is None else _with_problem(one, *problem)
 
     def _placed(self, one: Slice, values: Values) -> Slice:
@@ -203,7 +212,10 @@ def _missing(one: Slice) -> tuple[str, str] | None:
 
 def _no_hu(one: Slice) -> tuple[str, str] | None:
     if one.rescale_type in OTHER_UNITS:
-        return reasons.IMPLAUSIBLE_HU, f"Rescale Type (0028,1054) is {one.rescale_type}: the values are no HU"
+        return (
+            reasons.IMPLAUSIBLE_HU,
+            f"Rescale Type (0028,1054) is {one.rescale_type}: the values are no HU",
+        )
     return (reasons.IMPLAUSIBLE_HU, "Rescale Slope (0028,1053) is 0") if one.slope == 0 else None
 
 
@@ -211,17 +223,34 @@ def _unreadable(one: Slice, file_bytes: int, limits: IntakeConfig) -> tuple[str,
     how = one.encoding
     assert one.pixel_spacing is not None
     if how.transfer_syntax not in SUPPORTED:
-        return reasons.UNDECODABLE, f"transfer syntax {how.transfer_syntax[:64] or 'absent'} is not supported"
+        return (
+            reasons.UNDECODABLE,
+            f"transfer syntax {how.transfer_syntax[:64] or 'absent'} is not supported",
+        )
     if max(how.rows, how.columns) > limits.largest_rows:
-        return reasons.TOO_LARGE, f"{how.rows} x {how.columns} pixels, at most {limits.largest_rows} a side are read"
+        return (
+            reasons.TOO_LARGE,
+            f"{how.rows} x {how.columns} pixels, at most {limits.largest_rows} a side are read",
+        )
     field_mm = max(one.pixel_spacing[0] * how.rows, one.pixel_spacing[1] * how.columns)
     if min(one.pixel_spacing) < SMALLEST_PIXEL_MM or field_mm > LARGEST_FIELD_MM:
-        text = f"Pixel Spacing (0028,0030) of {one.pixel_spacing[0]:g} x {one.pixel_spacing[1]:g} mm"
+        text = (
+            f"Pixel Spacing (0028,0030) of {one.pixel_spacing[0]:g} x {one.pixel_spacing[1]:g} mm"
+        )
         return reasons.CORRUPT, f"{text}: no CT slice has so fine a grid or so wide a field of view"
     if one.position and max(map(abs, one.position)) > LARGEST_POSITION_MM:
-        return reasons.CORRUPT, f"Image Position (0020,0032) lies {max(map(abs, one.position)):g} mm away"
-    if how.bits_allocated not in (8, 16, 32) or not 1 <= how.bits_stored <= how.high_bit + 1 <= how.bits_allocated:
-        return reasons.CORRUPT, f"{how.bits_stored} bits stored up to bit {how.high_bit} of {how.bits_allocated}"
+        return (
+            reasons.CORRUPT,
+            f"Image Position (0020,0032) lies {max(map(abs, one.position)):g} mm away",
+        )
+    if (
+        how.bits_allocated not in (8, 16, 32)
+        or not 1 <= how.bits_stored <= how.high_bit + 1 <= how.bits_allocated
+    ):
+        return (
+            reasons.CORRUPT,
+            f"{how.bits_stored} bits stored up to bit {how.high_bit} of {how.bits_allocated}",
+        )
     return _truncated(one, file_bytes, limits)
 
 
@@ -231,14 +260,26 @@ def _truncated(one: Slice, file_bytes: int, limits: IntakeConfig) -> tuple[str, 
         return reasons.CORRUPT, f"Number of Frames (0028,0008) is {how.frames}"
     needed = how.frame_bytes * how.frames
     if needed > max(limits.always_allowed_bytes, limits.largest_ratio * file_bytes):
-        return reasons.TOO_LARGE, f"{needed:,} bytes of pixels are promised by a file of {file_bytes:,}"
+        return (
+            reasons.TOO_LARGE,
+            f"{needed:,} bytes of pixels are promised by a file of {file_bytes:,}",
+        )
     if one.pixel_length == UNDEFINED:
         # Only encapsulated pixels may have no length (PS3.5 annex A.4).
-        return None if SUPPORTED[how.transfer_syntax] else (reasons.CORRUPT, "pixels that are not compressed have an undefined length")
+        return (
+            None
+            if SUPPORTED[how.transfer_syntax]
+            else (reasons.CORRUPT, "pixels that are not compressed have an undefined length")
+        )
     if SUPPORTED[how.transfer_syntax]:
-        return reasons.UNDECODABLE, f"transfer syntax {how.transfer_syntax} is compressed, the pixel data is not"
+        return (
+            reasons.UNDECODABLE,
+            f"transfer syntax {how.transfer_syntax} is compressed, the pixel data is not",
+        )
     is_deflated = how.transfer_syntax == DEFLATED
-    there = one.pixel_length if is_deflated else min(one.pixel_length, file_bytes - one.pixel_offset)
+    there = (
+        one.pixel_length if is_deflated else min(one.pixel_length, file_bytes - one.pixel_offset)
+    )
     if there < needed:
         return reasons.UNDECODABLE, f"pixel data is truncated: {there:,} of {needed:,} bytes"
     return None
@@ -257,7 +298,11 @@ def _lenient(values: Values, tag: int) -> float | None:
 
 
 def _in_sign(word: int | None, is_signed: bool | None, stored: int) -> int | None:
-    """Pixel Padding Value is often written unsigned in a signed image (63536 for -2000), or in more bits than are stored: take the bits."""
+    """A padding value in the sign of the pixels.
+
+    Pixel Padding Value is often written unsigned in a signed image (63536 for -2000), or in more
+    bits than are stored: take the bits.
+    """
     if word is None or not stored:
         return word
     bits = min(stored, 16)

@@ -1,4 +1,7 @@
-"""JPEG of 8, 12 and 16 bits by SimpleITK's library: others refuse 12 bits, or end the process where a table is damaged."""
+"""JPEG of 8, 12 and 16 bits by SimpleITK's library.
+
+Others refuse 12 bits, or end the process where a table is damaged.
+"""
 
 import io
 import tempfile
@@ -45,7 +48,11 @@ def _file_around(frame: bytes, how: Encoding) -> bytes:
     dataset.Modality = "OT"
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
     dataset.Rows, dataset.Columns = how.rows, how.columns
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = how.bits_allocated, how.bits_stored, how.high_bit
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = (
+        how.bits_allocated,
+        how.bits_stored,
+        how.high_bit,
+    )
     dataset.PixelRepresentation = 0
     dataset.PixelData = encapsulate([frame])
     dataset["PixelData"].VR = "OB"

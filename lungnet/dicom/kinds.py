@@ -1,4 +1,7 @@
-"""What kind of picture a header says it is: a slice of a CT, or a localizer, a derived picture, something else."""
+"""What kind of picture a header says it is.
+
+A slice of a CT, or a localizer, a derived picture, something else.
+"""
 
 import re
 from functools import cache
@@ -13,7 +16,8 @@ SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"
 DICOMDIR: Final = "1.2.840.10008.1.3.10"
 
 SCOUTS = frozenset(["LOCALIZER", "SCOUT", "SURVIEW", "TOPOGRAM", "TOP", "SCANOGRAM"])
-"""Words in Image Type (0008,0008) that name a localizer; the standard's and vendors' (`CT_SOM5 TOP`, `REF_SURVIEW`)."""
+"""Words in Image Type (0008,0008) that name a localizer; the standard's and vendors' (`CT_SOM5
+TOP`, `REF_SURVIEW`)."""
 
 COMPUTED = frozenset(
     [
@@ -59,23 +63,33 @@ COMPUTED = frozenset(
         "RHO",
     ]
 )
-"""Words in Image Type that name a picture computed from slices (`MIP THICK`, `CURVED_MPR`), or values of other units; those of
-PS3.3 section C.8.16.1.4 and vendors' (`IODINE MAP`, `RHO_Z`)."""
+"""Words in Image Type that name a picture computed from slices (`MIP THICK`, `CURVED_MPR`), or
+values of other units; those of PS3.3 section C.8.16.1.4 and vendors' (`IODINE MAP`, `RHO_Z`)."""
 
 AMBIGUOUS = frozenset(["DOSE", "AVERAGE"])
 """Such words may tell of an original axial slice how it was acquired (`LOW_DOSE`)."""
 
 
 GRAY = frozenset(["MONOCHROME1", "MONOCHROME2", ""])
-"""Photometric Interpretations of values that mean themselves (PS3.3 section C.7.6.3.1.2); absent, they are taken as such."""
+"""Photometric Interpretations of values that mean themselves (PS3.3 section C.7.6.3.1.2); absent,
+they are taken as such."""
 
 
 def kind_problem(one: Slice) -> tuple[str, str] | None:
     """Why this is no slice of a CT stack, by what it says it is."""
     who = one.identity
-    is_ct = who.sop_class == CT_IMAGE or who.sop_class in ENHANCED_CT or (not who.sop_class and who.modality == "CT")
-    if who.modality not in ("CT", "") or (not is_ct and not who.sop_class.startswith(SECONDARY_CAPTURE)):
-        return reasons.NOT_CT, f"Modality is {who.modality or 'absent'}, SOP class {who.sop_class or 'absent'}"
+    is_ct = (
+        who.sop_class == CT_IMAGE
+        or who.sop_class in ENHANCED_CT
+        or (not who.sop_class and who.modality == "CT")
+    )
+    if who.modality not in ("CT", "") or (
+        not is_ct and not who.sop_class.startswith(SECONDARY_CAPTURE)
+    ):
+        return (
+            reasons.NOT_CT,
+            f"Modality is {who.modality or 'absent'}, SOP class {who.sop_class or 'absent'}",
+        )
     if scouts := SCOUTS.intersection(_words(who.image_type)):
         return reasons.LOCALIZER, "Image Type (0008,0008) says " + "\\".join(sorted(scouts))
     why = _derived(one, is_ct)
@@ -95,11 +109,15 @@ def _derived(one: Slice, is_ct: bool) -> str:
     if one.encoding.samples != 1:
         return f"{one.encoding.samples} samples a pixel: a color picture, no CT values"
     if one.encoding.photometric not in GRAY:
-        return f"Photometric Interpretation (0028,0004) is {one.encoding.photometric[:16]}: colors, no CT values"
+        return (
+            f"Photometric Interpretation (0028,0004) is {one.encoding.photometric[:16]}: colors, "
+            "no CT values"
+        )
     ambiguous = AMBIGUOUS if kinds[:3] == ("ORIGINAL", "PRIMARY", "AXIAL") else frozenset()
     if computed := COMPUTED.intersection(_words(kinds)) - ambiguous:
         return "Image Type (0008,0008) says " + "\\".join(sorted(computed))
-    # Lossy recompression makes an axial slice DERIVED by the rules (PS3.3 section C.7.6.1.1.2) and keeps it a slice.
+    # Lossy recompression makes an axial slice DERIVED by the rules (PS3.3 section C.7.6.1.1.2) and
+    # keeps it a slice.
     if kinds[:2] == ("DERIVED", "SECONDARY") and "AXIAL" not in kinds:
         return "Image Type (0008,0008) says DERIVED\\SECONDARY"
     return ""

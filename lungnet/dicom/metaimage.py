@@ -1,7 +1,7 @@
 """MetaImage (`.mha`, `.mhd`): lines of `Key = Value`, the last of which says where the values are.
 
-After the MetaIO documentation (ITK, "MetaIO/Documentation"): row i of TransformMatrix is the direction of axis i in LPS,
-Offset the centre of the first voxel.
+After the MetaIO documentation (ITK, "MetaIO/Documentation"): row i of TransformMatrix is the
+direction of axis i in LPS, Offset the centre of the first voxel.
 """
 
 import math
@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from lungnet.config.intake import IntakeConfig
 from lungnet.dicom import reasons
-from lungnet.dicom.volume_files import LARGEST_TEXT_HEADER, RawVolume, VolumeFile, check_affine, check_size, read_values
+from lungnet.dicom.volume_files import (
+    LARGEST_TEXT_HEADER,
+    RawVolume,
+    VolumeFile,
+    check_affine,
+    check_size,
+    read_values,
+)
 from lungnet.errors import SeriesRefused
 from lungnet.volume import Warned
 
@@ -40,7 +47,8 @@ _OTHER_NAMES: Final = {
 _OTHER_MODALITIES: Final = ("MET_MOD_MR", "MET_MOD_NM", "MET_MOD_US")
 _LAST_KEY: Final = "ElementDataFile"
 _FROM, _TO = "RAI", "LPS"
-"""AnatomicalOrientation of an axial LPS volume: letters say where an axis comes from; some writers say where it goes."""
+"""AnatomicalOrientation of an axial LPS volume: letters say where an axis comes from; some writers
+say where it goes."""
 
 Header = dict[str, str]
 
@@ -49,7 +57,8 @@ def read_metaimage(source: VolumeFile, limits: IntakeConfig) -> RawVolume:
     """Read a MetaImage file.
 
     Raises:
-        SeriesRefused: its header is broken, does not say where the patient lies, or the values are not all there.
+        SeriesRefused: its header is broken, does not say where the patient lies, or the values are
+            not all there.
     """
     header, begin = _header(source.file.read(LARGEST_TEXT_HEADER))
     kind = np.dtype((">" if _is_true(header, "ElementByteOrderMSB") else "<") + _kind(header))
@@ -71,9 +80,15 @@ def _header(head: bytes) -> tuple[Header, int]:
     at = 0
     while _LAST_KEY not in header:
         line, newline, _ = head[at:].partition(b"\n")
-        key, equals, value = (part.strip() for part in line.decode("utf-8", "surrogateescape").partition("="))
+        key, equals, value = (
+            part.strip() for part in line.decode("utf-8", "surrogateescape").partition("=")
+        )
         if not equals or (not newline and key != _LAST_KEY):
-            raise SeriesRefused(reasons.CORRUPT, f"no MetaImage header: its first {LARGEST_TEXT_HEADER >> 10} KB name no {_LAST_KEY}")
+            raise SeriesRefused(
+                reasons.CORRUPT,
+                f"no MetaImage header: its first {LARGEST_TEXT_HEADER >> 10} KB "
+                f"name no {_LAST_KEY}",
+            )
         name = _OTHER_NAMES.get(key, key)
         if header.setdefault(name, value) != value:
             raise SeriesRefused(reasons.CORRUPT, "the header says two things of one key")
@@ -94,7 +109,10 @@ def _kind(header: Header) -> str:
 
 def _numbers(header: Header, key: str, count: int) -> NDArray[np.float64]:
     if key not in header:
-        raise SeriesRefused(reasons.MISSING_TAG, f"the MetaImage header has no {key}: nothing says where the patient lies")
+        raise SeriesRefused(
+            reasons.MISSING_TAG,
+            f"the MetaImage header has no {key}: nothing says where the patient lies",
+        )
     numbers = np.array([float(part) for part in header[key].split()])
     if len(numbers) != count:
         raise SeriesRefused(reasons.CORRUPT, f"{key} has {len(numbers)} numbers, {count} expected")
@@ -127,7 +145,10 @@ def _check_meaning(header: Header) -> None:
     }
     for key, usual in plain.items():
         if key in header and tuple(float(part) for part in header[key].split()) != usual:
-            raise SeriesRefused(reasons.CORRUPT, f"{key} is not {' '.join(map(str, usual))}: readers differ in what that means")
+            raise SeriesRefused(
+                reasons.CORRUPT,
+                f"{key} is not {' '.join(map(str, usual))}: readers differ in what that means",
+            )
     if header.get("DistanceUnits", "mm") not in ("mm", "?"):
         raise SeriesRefused(reasons.CORRUPT, "DistanceUnits is not mm")
     if header.get("BinaryData", "True")[:1].upper() not in ("T", "1"):
@@ -144,13 +165,18 @@ def _start(header: Header, data: VolumeFile, begin: int, needed: int | None) -> 
         return data.size - needed
     if skipped > 0 and begin == 0:
         return skipped
-    raise SeriesRefused(reasons.CORRUPT, f"HeaderSize is {skipped}: it cannot be said where the values begin")
+    raise SeriesRefused(
+        reasons.CORRUPT, f"HeaderSize is {skipped}: it cannot be said where the values begin"
+    )
 
 
 def _check_packed_size(header: Header, there: int) -> None:
     stated = header.get("CompressedDataSize")
     if _is_true(header, "CompressedData") and stated is not None and int(stated) != there:
-        raise SeriesRefused(reasons.UNDECODABLE, f"{there:,} bytes of packed values, CompressedDataSize says {stated[:20]}")
+        raise SeriesRefused(
+            reasons.UNDECODABLE,
+            f"{there:,} bytes of packed values, CompressedDataSize says {stated[:20]}",
+        )
 
 
 def _orientation(header: Header, affine: NDArray[np.float64]) -> tuple[Warned, ...]:
@@ -159,7 +185,13 @@ def _orientation(header: Header, affine: NDArray[np.float64]) -> tuple[Warned, .
     directions = affine[:3, 2::-1]
     axes = np.abs(directions).argmax(axis=0)
     goes_up = directions[axes, range(3)] > 0
-    by_start = "".join((_FROM if rises else _TO)[axis] for axis, rises in zip(axes, goes_up, strict=True))
-    by_end = "".join((_TO if rises else _FROM)[axis] for axis, rises in zip(axes, goes_up, strict=True))
+    by_start = "".join(
+        (_FROM if rises else _TO)[axis] for axis, rises in zip(axes, goes_up, strict=True)
+    )
+    by_end = "".join(
+        (_TO if rises else _FROM)[axis] for axis, rises in zip(axes, goes_up, strict=True)
+    )
     is_told = len(stated) == 3 and set(stated) <= set(_FROM + _TO)
-    return (reasons.warned("orientation-tag"),) if is_told and stated not in (by_start, by_end) else ()
+    return (
+        (reasons.warned("orientation-tag"),) if is_told and stated not in (by_start, by_end) else ()
+    )

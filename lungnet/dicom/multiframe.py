@@ -1,4 +1,4 @@
-"""Enhanced CT: many slices in one file, each with its place in functional groups (DICOM PS3.3 section C.7.6.16)."""
+"""Enhanced CT: many slices in one file, placed by functional groups (PS3.3 C.7.6.16)."""
 
 import math
 from dataclasses import replace
@@ -42,7 +42,15 @@ def frames_of(candidate: Candidate, elements: Elements, headers: Headers) -> lis
         made = [_frame(whole, i, frame, shared, headers) for i, frame in enumerate(frames)]
     except Exception as error:
         # Lazy conversion of values may raise anything; the text may quote them.
-        return [changed(whole, problem=(reasons.CORRUPT, f"the functional groups cannot be read ({type(error).__name__})"))]
+        return [
+            changed(
+                whole,
+                problem=(
+                    reasons.CORRUPT,
+                    f"the functional groups cannot be read ({type(error).__name__})",
+                ),
+            )
+        ]
     return [headers.judged(headers.noted(one, elements), candidate.size) for one in made]
 
 
@@ -58,7 +66,9 @@ def _frame(whole: Slice, index: int, frame: Any, shared: Any, headers: Headers) 
     kind = group("CTImageFrameTypeSequence", "FrameType")
     identity = whole.identity
     if kind:
-        identity = headers.once(replace(identity, image_type=tuple(str(part).upper() for part in kind)))
+        identity = headers.once(
+            replace(identity, image_type=tuple(str(part).upper() for part in kind))
+        )
     return changed(
         whole,
         identity=identity,
@@ -70,7 +80,9 @@ def _frame(whole: Slice, index: int, frame: Any, shared: Any, headers: Headers) 
         spacing_mm=_float(group("PixelMeasuresSequence", "SpacingBetweenSlices")),
         slope=_float(group("PixelValueTransformationSequence", "RescaleSlope")),
         intercept=_float(group("PixelValueTransformationSequence", "RescaleIntercept")),
-        rescale_type=clean(str(group("PixelValueTransformationSequence", "RescaleType") or "").encode()).upper()[:16],
+        rescale_type=clean(
+            str(group("PixelValueTransformationSequence", "RescaleType") or "").encode()
+        ).upper()[:16],
     )
 
 
@@ -80,7 +92,12 @@ def _first(holder: Any, name: str) -> Any:
 
 
 def _floats(value: Any, count: int) -> tuple[float, ...] | None:
-    if value is None or isinstance(value, str) or not hasattr(value, "__len__") or len(value) != count:
+    if (
+        value is None
+        or isinstance(value, str)
+        or not hasattr(value, "__len__")
+        or len(value) != count
+    ):
         return None
     return tuple(map(_finite, value))
 

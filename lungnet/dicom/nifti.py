@@ -1,6 +1,9 @@
-"""A `Volume` as a NIfTI file in patient geometry, and back: LPS here, RAS there (x and y change sign).
+"""A `Volume` as a NIfTI file in patient geometry, and back.
 
-After the NIfTI-1 and NIfTI-2 headers (nifti.nimh.nih.gov, nifti1.h and nifti2.h); nibabel reads the fields.
+LPS here, RAS there (x and y change sign).
+
+After the NIfTI-1 and NIfTI-2 headers (nifti.nimh.nih.gov, nifti1.h and nifti2.h); nibabel reads the
+fields.
 """
 
 import gzip
@@ -44,7 +47,9 @@ def write_nifti(volume: Volume, path: Path) -> None:
     """
     header = _header(volume).binaryblock + b"\0\0\0\0"
     with replacing(path) as temporary, temporary.open("wb") as raw:
-        packed = gzip.GzipFile("", "wb", _LEVEL, raw, mtime=0) if path.name.endswith(".gz") else None
+        packed = (
+            gzip.GzipFile("", "wb", _LEVEL, raw, mtime=0) if path.name.endswith(".gz") else None
+        )
         file: Any = packed or raw
         file.write(header)
         # C order (z, y, x) is NIfTI's Fortran order (x, y, z).
@@ -58,7 +63,8 @@ def read_nifti(source: VolumeFile, limits: IntakeConfig) -> RawVolume:
     """Read a single-file NIfTI-1 or NIfTI-2, packed by gzip or not, whatever its name ends in.
 
     Raises:
-        SeriesRefused: its header is broken, does not say where the patient lies, or the values are not all there.
+        SeriesRefused: its header is broken, does not say where the patient lies, or the values are
+            not all there.
     """
     is_packed = source.file.read(2) == _GZIP
     source.file.seek(0)
@@ -76,7 +82,13 @@ def read_nifti(source: VolumeFile, limits: IntakeConfig) -> RawVolume:
     stream.seek(begin)
     # Fortran order (x, y, z) of the format is C order (z, y, x).
     array = read_values(replace(source, file=stream), kind, shape[::-1])
-    return RawVolume(array, affine, 1.0 if slope is None else slope, 0.0 if intercept is None else intercept, warnings)
+    return RawVolume(
+        array,
+        affine,
+        1.0 if slope is None else slope,
+        0.0 if intercept is None else intercept,
+        warnings,
+    )
 
 
 def _read_header(stream: IO[bytes]) -> Any:
@@ -85,8 +97,13 @@ def _read_header(stream: IO[bytes]) -> Any:
 
     block = stream.read(nibabel.Nifti2Header.sizeof_hdr)
     for kind in (nibabel.Nifti1Header, nibabel.Nifti2Header):
-        if int.from_bytes(block[:4], "little") == kind.sizeof_hdr or int.from_bytes(block[:4], "big") == kind.sizeof_hdr:
-            with ErrorLevel(logging.WARNING):  # else nibabel mends what is wrong: a voxel size of 0 becomes 1 mm
+        if (
+            int.from_bytes(block[:4], "little") == kind.sizeof_hdr
+            or int.from_bytes(block[:4], "big") == kind.sizeof_hdr
+        ):
+            with ErrorLevel(
+                logging.WARNING
+            ):  # else nibabel mends what is wrong: a voxel size of 0 becomes 1 mm
                 header = kind(block[: kind.sizeof_hdr])
             if header["magic"].item()[:2] == b"n+":
                 return header
@@ -96,16 +113,25 @@ def _read_header(stream: IO[bytes]) -> Any:
 def _placed(header: Any, shape: list[int]) -> tuple[NDArray[np.float64], tuple[Warned, ...]]:
     """The affine to LPS millimetres, and what is doubtful about it."""
     if int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
-        raise SeriesRefused(reasons.MISSING_TAG, "the NIfTI header has neither sform nor qform: nothing says where the patient lies")
+        raise SeriesRefused(
+            reasons.MISSING_TAG,
+            "the NIfTI header has neither sform nor qform: nothing says where the patient lies",
+        )
     if int(header["qform_code"]) == 0 and int(header["sform_code"]) > _SCANNER_OR_ALIGNED:
-        raise SeriesRefused(reasons.MISSING_TAG, "the NIfTI header places the volume in a template's space, not in the patient's")
+        raise SeriesRefused(
+            reasons.MISSING_TAG,
+            "the NIfTI header places the volume in a template's space, not in the patient's",
+        )
     unit = _MILLIMETRES.get(header.get_xyzt_units()[0], 1.0)
     to_mm = np.diag([unit, unit, unit, 1.0])
     affine = check_affine(to_mm @ from_ras(np.asarray(header.get_best_affine(), np.float64)))
     if int(header["sform_code"]) and int(header["qform_code"]):
         other = to_mm @ from_ras(np.asarray(header.get_qform(), np.float64))
         corners = np.array([*product(*((0, n - 1) for n in shape[::-1]))])
-        if np.abs(to_patient_mm(affine, corners) - to_patient_mm(other, corners)).max() > _SAME_PLACE_MM:
+        if (
+            np.abs(to_patient_mm(affine, corners) - to_patient_mm(other, corners)).max()
+            > _SAME_PLACE_MM
+        ):
             return affine, (reasons.warned("two-affines"),)
     return affine, ()
 

@@ -1,7 +1,10 @@
-"""NRRD (`.nrrd`, `.nhdr`): lines of `field: value`, a blank line, then the values or the name of their file.
+"""NRRD (`.nrrd`, `.nhdr`).
 
-After "Definition of NRRD File Format" (teem.sourceforge.net/nrrd/format.html): space directions are the steps between
-samples along each axis, space origin is the centre of the first sample, in the space that is named.
+Lines of `field: value`, a blank line, then the values or the name of their file.
+
+After "Definition of NRRD File Format" (teem.sourceforge.net/nrrd/format.html): space directions are
+the steps between samples along each axis, space origin is the centre of the first sample, in the
+space that is named.
 """
 
 import re
@@ -13,7 +16,15 @@ from numpy.typing import NDArray
 
 from lungnet.config.intake import IntakeConfig
 from lungnet.dicom import reasons
-from lungnet.dicom.volume_files import LARGEST_TEXT_HEADER, Packing, RawVolume, VolumeFile, check_affine, check_size, read_values
+from lungnet.dicom.volume_files import (
+    LARGEST_TEXT_HEADER,
+    Packing,
+    RawVolume,
+    VolumeFile,
+    check_affine,
+    check_size,
+    read_values,
+)
 from lungnet.errors import SeriesRefused
 
 _TYPES: Final = {
@@ -25,14 +36,23 @@ _TYPES: Final = {
         "u2": "ushort, unsigned short, unsigned short int, uint16, uint16_t",
         "i4": "int, signed int, int32, int32_t",
         "u4": "uint, unsigned int, uint32, uint32_t",
-        "i8": "longlong, long long, long long int, signed long long, signed long long int, int64, int64_t",
+        "i8": (
+            "longlong, long long, long long int, signed long long, signed long long int, int64, "
+            "int64_t"
+        ),
         "u8": "ulonglong, unsigned long long, unsigned long long int, uint64, uint64_t",
         "f4": "float",
         "f8": "double",
     }.items()
     for name in names.split(", ")
 }
-_PACKINGS: Final[dict[str, Packing]] = {"raw": "", "gzip": "gzip", "gz": "gzip", "bzip2": "bzip2", "bz2": "bzip2"}
+_PACKINGS: Final[dict[str, Packing]] = {
+    "raw": "",
+    "gzip": "gzip",
+    "gz": "gzip",
+    "bzip2": "bzip2",
+    "bz2": "bzip2",
+}
 _TO_LPS: Final = {
     "left-posterior-superior": (1, 1, 1),
     "lps": (1, 1, 1),
@@ -53,7 +73,8 @@ def read_nrrd(source: VolumeFile, limits: IntakeConfig) -> RawVolume:
     """Read a NRRD file.
 
     Raises:
-        SeriesRefused: its header is broken, does not say where the patient lies, or the values are not all there.
+        SeriesRefused: its header is broken, does not say where the patient lies, or the values are
+            not all there.
     """
     header, begin = _header(source.file.read(LARGEST_TEXT_HEADER))
     packing = _chosen(header, "encoding", _PACKINGS, reasons.UNDECODABLE)
@@ -64,7 +85,9 @@ def read_nrrd(source: VolumeFile, limits: IntakeConfig) -> RawVolume:
     affine = check_affine(_affine(header))
     for field in _UNREAD:
         if header.get(field.replace(" ", ""), "0") != "0":
-            raise SeriesRefused(reasons.CORRUPT, f"the field {field} moves or rescales the values: that is not read")
+            raise SeriesRefused(
+                reasons.CORRUPT, f"the field {field} moves or rescales the values: that is not read"
+            )
     with source.data(header.get("datafile")) as data:
         check_size(shape, kind, data.size, limits)
         data.file.seek(begin if data is source else 0)
@@ -72,11 +95,13 @@ def read_nrrd(source: VolumeFile, limits: IntakeConfig) -> RawVolume:
 
 
 def _header(head: bytes) -> tuple[Header, int]:
-    """The fields, spelled without spaces and in lower case, and the offset of what follows the blank line."""
+    """The fields in lower case without spaces, and the offset of what follows the blank line."""
     if not head.startswith(b"NRRD000"):
         raise SeriesRefused(reasons.CORRUPT, "the file does not begin like NRRD")
     end = re.search(rb"\r?\n\r?\n", head)
-    lines = head[: end.start() if end else len(head)].decode("utf-8", "surrogateescape").split("\n")[1:]
+    lines = (
+        head[: end.start() if end else len(head)].decode("utf-8", "surrogateescape").split("\n")[1:]
+    )
     header: Header = {}
     for line in lines:
         field, colon, value = line.partition(": ")
@@ -93,15 +118,24 @@ def _header(head: bytes) -> tuple[Header, int]:
 def _chosen(header: Header, field: str, choices: Mapping[str, Choice], reason: str) -> Choice:
     stated = header.get(field, "").lower()
     if stated not in choices:
-        raise SeriesRefused(reason, f"the NRRD field {field} is none of those that are read: {', '.join(choices)}")
+        raise SeriesRefused(
+            reason, f"the NRRD field {field} is none of those that are read: {', '.join(choices)}"
+        )
     return choices[stated]
 
 
 def _affine(header: Header) -> NDArray[np.float64]:
     """From (z, y, x) indices to LPS millimetres."""
-    missing = [field for field in ("space", "space directions", "space origin") if field.replace(" ", "") not in header]
+    missing = [
+        field
+        for field in ("space", "space directions", "space origin")
+        if field.replace(" ", "") not in header
+    ]
     if missing:
-        raise SeriesRefused(reasons.MISSING_TAG, f"the NRRD header has no {', '.join(missing)}: nothing says where the patient lies")
+        raise SeriesRefused(
+            reasons.MISSING_TAG,
+            f"the NRRD header has no {', '.join(missing)}: nothing says where the patient lies",
+        )
     if any(unit not in ('"mm"', '""') for unit in header.get("spaceunits", "").split()):
         raise SeriesRefused(reasons.CORRUPT, "space units are not millimetres")
     to_lps = np.array(_chosen(header, "space", _TO_LPS, reasons.MISSING_TAG), np.float64)
@@ -118,4 +152,9 @@ def _vectors(text: str) -> NDArray[np.float64]:
     """`(1,0,0) (0,1,0)` as rows; nothing where an axis is none of space."""
     if "none" in text:
         return np.empty((0, 3))
-    return np.array([[float(number) for number in part.split(",")] for part in re.findall(r"\(([^()]*)\)", text)])
+    return np.array(
+        [
+            [float(number) for number in part.split(",")]
+            for part in re.findall(r"\(([^()]*)\)", text)
+        ]
+    )

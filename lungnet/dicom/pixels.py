@@ -11,7 +11,14 @@ from lungnet.config.intake import IntakeConfig
 from lungnet.dicom.archives import BROKEN, read_members
 from lungnet.dicom.candidate import UnreadableError, read_range
 from lungnet.dicom.codecs import SUPPORTED, UndecodableError, decode
-from lungnet.dicom.elements import DEFLATED, EXTENDED_OFFSETS, UNDEFINED, OddHeaderError, inflated, read_elements
+from lungnet.dicom.elements import (
+    DEFLATED,
+    EXTENDED_OFFSETS,
+    UNDEFINED,
+    OddHeaderError,
+    inflated,
+    read_elements,
+)
 from lungnet.dicom.slices import Encoding, Slice
 from lungnet.dicom.values import native_values, stored_values
 
@@ -26,7 +33,8 @@ def decoded(slices: Sequence[Slice], limits: IntakeConfig) -> Iterator[Decoded]:
     """Decode the slices of a series, each file read once, in whatever order is quickest.
 
     Yields:
-        The slice's index in `slices`, its stored values (rows, columns), and what its codestream shows: codes of warnings.
+        The slice's index in `slices`, its stored values (rows, columns), and what its codestream
+        shows: codes of warnings.
 
     Raises:
         UndecodableError: says which slice and why.
@@ -43,12 +51,16 @@ def decoded(slices: Sequence[Slice], limits: IntakeConfig) -> Iterator[Decoded]:
         yield from _from_archive(slices, members, limits)
 
 
-def _from_archive(slices: Sequence[Slice], indices: list[int], limits: IntakeConfig) -> Iterator[Decoded]:
+def _from_archive(
+    slices: Sequence[Slice], indices: list[int], limits: IntakeConfig
+) -> Iterator[Decoded]:
     by_location: dict[object, list[int]] = {}
     for i in indices:
         by_location.setdefault(slices[i].location, []).append(i)
     try:
-        for location, data in read_members([slices[frames[0]].location for frames in by_location.values()], limits):
+        for location, data in read_members(
+            [slices[frames[0]].location for frames in by_location.values()], limits
+        ):
             for i in by_location.pop(location):
                 yield (i, *_frame(slices[i], _File(data).open(slices[i])))
     except UnreadableError as error:
@@ -89,7 +101,9 @@ class _File:
     def _inflate(self, one: Slice) -> bytes:
         how = one.encoding
         try:
-            return inflated(self._range(0, 1 << 31), one.pixel_offset + how.frame_bytes * max(how.frames, 1))
+            return inflated(
+                self._range(0, 1 << 31), one.pixel_offset + how.frame_bytes * max(how.frames, 1)
+            )
         except OddHeaderError as error:
             raise UndecodableError("the deflated data set is broken") from error
 
@@ -100,7 +114,9 @@ class _File:
         try:
             return read_range(self.slice.location, offset, length)
         except OSError as error:
-            raise UndecodableError(f"the file cannot be read any more ({error.strerror})") from error
+            raise UndecodableError(
+                f"the file cannot be read any more ({error.strerror})"
+            ) from error
         except UnreadableError as error:
             raise UndecodableError(str(error)) from error
 
@@ -110,15 +126,22 @@ class _File:
         if not self._frames:
             how = self.slice.encoding
             most = max(how.frames, 1) * (_LARGEST_PACKED * how.frame_bytes + _FRAME_OVERHEAD)
-            self._frames = _frames(self.bytes_at(self.slice.pixel_offset, most), how, self._offset_table())
+            self._frames = _frames(
+                self.bytes_at(self.slice.pixel_offset, most), how, self._offset_table()
+            )
         return self._frames[index]
 
     def _offset_table(self) -> bytes:
-        """Extended Offset Table (7FE0,0001), empty where there is none: it stands between the header and Pixel Data."""
+        """Extended Offset Table (7FE0,0001), empty where there is none.
+
+        It stands between the header and Pixel Data.
+        """
         assert self.slice is not None
         head = self.bytes_at(0, self.slice.pixel_offset) if self.slice.encoding.frames > 1 else b""
         try:
-            return read_elements(head, frozenset([EXTENDED_OFFSETS]), is_whole=True).values.get(EXTENDED_OFFSETS, b"")
+            return read_elements(head, frozenset([EXTENDED_OFFSETS]), is_whole=True).values.get(
+                EXTENDED_OFFSETS, b""
+            )
         except OddHeaderError:
             return b""
 
@@ -128,23 +151,35 @@ def _frames(data: bytes, how: Encoding, offset_table: bytes) -> list[bytes]:
     from pydicom.encaps import generate_frames
 
     starts = _fragments(data, _MOST_FRAGMENTS * max(how.frames, 1))
-    # With such a table each frame is one fragment (PS3.3 section C.7.6.3.1.8), so it must repeat what the fragments say.
-    told = [int.from_bytes(offset_table[at : at + 8], "little") for at in range(0, len(offset_table), 8)]
+    # With such a table each frame is one fragment (PS3.3 section C.7.6.3.1.8), so it must repeat
+    # what the fragments say.
+    told = [
+        int.from_bytes(offset_table[at : at + 8], "little") for at in range(0, len(offset_table), 8)
+    ]
     if told and told != [start - starts[1] for start in starts[1:]]:
-        raise UndecodableError("Extended Offset Table (7FE0,0001) and the fragments of the pixel data disagree")
+        raise UndecodableError(
+            "Extended Offset Table (7FE0,0001) and the fragments of the pixel data disagree"
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             frames = list(generate_frames(data, number_of_frames=max(how.frames, 1)))
     except Exception as error:
-        raise UndecodableError(f"the fragments of the pixel data are broken ({type(error).__name__})") from error
+        raise UndecodableError(
+            f"the fragments of the pixel data are broken ({type(error).__name__})"
+        ) from error
     if len(frames) != max(how.frames, 1):
-        raise UndecodableError(f"the pixel data holds {len(frames)} frames, the header says {how.frames}")
+        raise UndecodableError(
+            f"the pixel data holds {len(frames)} frames, the header says {how.frames}"
+        )
     return frames
 
 
 def _fragments(data: bytes, most: int) -> list[int]:
-    """Where items begin, the first of which is the Basic Offset Table; what ends early is refused, as decoders would fill it up."""
+    """Where items begin, the first of which is the Basic Offset Table.
+
+    What ends early is refused, as decoders would fill it up.
+    """
     at = 0
     starts: list[int] = []
     while at + 8 <= len(data):
@@ -158,7 +193,9 @@ def _fragments(data: bytes, most: int) -> list[int]:
         starts.append(at)
         at += 8 + length
     if at > len(data):
-        raise UndecodableError(f"pixel data is truncated: its fragments promise {at:,} bytes, {len(data):,} are there")
+        raise UndecodableError(
+            f"pixel data is truncated: its fragments promise {at:,} bytes, {len(data):,} are there"
+        )
     return starts
 
 
@@ -170,7 +207,9 @@ def _frame(one: Slice, file: _File) -> tuple[NDArray[np.generic], frozenset[str]
         stored, shown = decode(file.frame(one.frame), how)
     else:
         needed = how.frame_bytes
-        data = file.bytes_at(one.pixel_offset + one.frame * needed, needed + needed % 2 * how.is_swapped)
+        data = file.bytes_at(
+            one.pixel_offset + one.frame * needed, needed + needed % 2 * how.is_swapped
+        )
         if len(data) < needed:
             raise UndecodableError(f"pixel data is truncated: {len(data):,} of {needed:,} bytes")
         stored = stored_values(native_values(data, how), how)

@@ -39,7 +39,9 @@ def read_series(found: Found) -> Volume:
     hu = _read_slices(found, found.grid, warnings)
     grid, who = found.grid, found.slices[0].identity
     warnings += check_values(hu, spacing_of(grid.affine), who.body_part)
-    warnings += check_order(as_stack(hu, grid.axes, grid.flips), with_blocks=grid.is_axial and grid.shifts is None)
+    warnings += check_order(
+        as_stack(hu, grid.axes, grid.flips), with_blocks=grid.is_axial and grid.shifts is None
+    )
     return Volume(hu, found.grid.affine, found.patient_id, found.series_uid, tuple(warnings))
 
 
@@ -47,7 +49,9 @@ def _read_slices(found: Found, grid: Grid, warnings: list[Warned]) -> NDArray[np
     """Fill the volume; uneven slices go to a stack of their own first."""
     hu = np.empty(grid.shape, np.int16)
     final = as_stack(hu, grid.axes, grid.flips)
-    stack = final if grid.planes is None else np.empty((max(grid.places) + 1, *grid.canvas), np.int16)
+    stack = (
+        final if grid.planes is None else np.empty((max(grid.places) + 1, *grid.canvas), np.int16)
+    )
     noticed: set[str] = {warning.code for warning in warnings}
     known = frozenset(noticed)
     deep: list[float] = []
@@ -61,21 +65,34 @@ def _read_slices(found: Found, grid: Grid, warnings: list[Warned]) -> NDArray[np
             noticed |= shown | _place(stored, found.slices[index], target, shift)
             deep.append(deep_part(stored, found.slices[index]))
             if filled[place] and not np.array_equal(target, stack[place]):
-                raise SeriesRefused(reasons.DUPLICATE_POSITION, f"two different slices lie at position {place + 1} of {len(stack)}")
+                raise SeriesRefused(
+                    reasons.DUPLICATE_POSITION,
+                    f"two different slices lie at position {place + 1} of {len(stack)}",
+                )
             copies += bool(filled[place])
             filled[place] = True
     except UndecodableError as broken:
         raise SeriesRefused(reasons.UNDECODABLE, str(broken)) from broken
     refuse_deep(deep)
     if copies:
-        warnings.append(Warned("duplicate-dropped", f"{copies} exact {'copy' if copies == 1 else 'copies'} of slices dropped"))
+        warnings.append(
+            Warned(
+                "duplicate-dropped",
+                f"{copies} exact {'copy' if copies == 1 else 'copies'} of slices dropped",
+            )
+        )
     warnings += [reasons.warned(code) for code in sorted(noticed - known)]
     if grid.planes is not None:
         resample_planes(stack, grid.planes, final)
     return hu
 
 
-def _place(stored: NDArray[np.generic], one: Slice, target: NDArray[np.int16], shift: tuple[float, float] | None) -> set[str]:
+def _place(
+    stored: NDArray[np.generic],
+    one: Slice,
+    target: NDArray[np.int16],
+    shift: tuple[float, float] | None,
+) -> set[str]:
     """Write the HU of one slice where it belongs; returns the codes of what should be known."""
     assert one.slope is not None
     assert one.intercept is not None
@@ -84,4 +101,8 @@ def _place(stored: NDArray[np.generic], one: Slice, target: NDArray[np.int16], s
     ambiguous = mark_padding(stored, one.encoding, (one.slope, one.intercept), plane)
     if shift is not None:
         put_shifted(plane, shift, target)
-    return {code for code, is_so in (("rounded", rounded), ("clipped", clipped), ("padding", ambiguous)) if is_so}
+    return {
+        code
+        for code, is_so in (("rounded", rounded), ("clipped", clipped), ("padding", ambiguous))
+        if is_so
+    }

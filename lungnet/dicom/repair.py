@@ -6,8 +6,12 @@ from numpy.typing import NDArray
 from lungnet.volume import AIR_HU
 
 
-def put_shifted(plane: NDArray[np.int16], shift: tuple[float, float], canvas: NDArray[np.int16]) -> None:
-    """Write a slice, moved within its plane by (fractional) pixels, on a canvas; bilinear, air where the slice does not reach.
+def put_shifted(
+    plane: NDArray[np.int16], shift: tuple[float, float], canvas: NDArray[np.int16]
+) -> None:
+    """Write a slice, moved within its plane by (fractional) pixels, on a canvas.
+
+    Bilinear, air where the slice does not reach.
 
     Args:
         plane: HU, shape (rows, columns).
@@ -16,13 +20,17 @@ def put_shifted(plane: NDArray[np.int16], shift: tuple[float, float], canvas: ND
     """
     canvas[...] = AIR_HU
     down, across = int(shift[0]), int(shift[1])
-    moved = _lerp_axis(_lerp_axis(plane.astype(np.float32), shift[0] - down, 0), shift[1] - across, 1)
+    moved = _lerp_axis(
+        _lerp_axis(plane.astype(np.float32), shift[0] - down, 0), shift[1] - across, 1
+    )
     rows, columns = moved.shape
     rows, columns = min(rows, canvas.shape[0] - down), min(columns, canvas.shape[1] - across)
     canvas[down : down + rows, across : across + columns] = np.rint(moved[:rows, :columns])
 
 
-def resample_planes(stack: NDArray[np.int16], planes: tuple[float, ...], out: NDArray[np.int16]) -> None:
+def resample_planes(
+    stack: NDArray[np.int16], planes: tuple[float, ...], out: NDArray[np.int16]
+) -> None:
     """Interpolate planes linearly between those of a stack.
 
     Args:

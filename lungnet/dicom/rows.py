@@ -1,4 +1,4 @@
-"""The verdict on each series as a row for people and programs, and the choice among a patient's series."""
+"""The verdict on each series as a row, and the choice among a patient's series."""
 
 import math
 import re
@@ -68,21 +68,27 @@ def refused_row(found: Found, refusal: SeriesRefused) -> SeriesRow:
     return replace(_plain_row(found), reason=refusal.reason, detail=refusal.detail)
 
 
-POLICY = "axial, then (nearly) complete, then thinnest, then longest, then a lung or standard kernel, then the fewest warnings"
+POLICY = (
+    "axial, then (nearly) complete, then thinnest, then longest, then a lung or standard kernel, "
+    "then the fewest warnings"
+)
 """How one series of a patient is chosen among several usable ones."""
 
 COMPLETE_PART = 0.8
-"""A series is complete when it covers so much of the patient's longest: a thin detail series must not win over the chest."""
+"""A series is complete when it covers so much of the patient's longest: a thin detail series must
+not win over the chest."""
 
 WHOLE_CHEST_MM = 350.0
 """Nothing needs to be longer: a chest with the abdomen must not win over a thin chest."""
 
-LUNG_KERNEL = re.compile(r"LUNG|BONE|B[67]\d|BL\d|BR[56]\d|FC5|FC8|EDGE|SHARP|YC|^L$|^D$", re.IGNORECASE)
+LUNG_KERNEL = re.compile(
+    r"LUNG|BONE|B[67]\d|BL\d|BR[56]\d|FC5|FC8|EDGE|SHARP|YC|^L$|^D$", re.IGNORECASE
+)
 STANDARD_KERNEL = re.compile(r"STAND|CHST|B[34]\d|BF\d|BR[34]\d|FC0|FC1|^B$|^C$", re.IGNORECASE)
 
 
 def choose(rows: Sequence[SeriesRow]) -> list[SeriesRow]:
-    """Mark for each patient the one series to use, by `POLICY`, and say so where there were several."""
+    """Mark the one series of each patient to use, by `POLICY`; say so where there were several."""
     patients: dict[str, list[int]] = {}
     for i, row in enumerate(rows):
         if row.status == "usable":
@@ -97,7 +103,9 @@ def choose(rows: Sequence[SeriesRow]) -> list[SeriesRow]:
             detail = f"not chosen among {len(usable)} usable series"
             if i == best:
                 detail = f"chosen among {len(usable)} usable series: {POLICY}"
-            chosen[i] = replace(rows[i], chosen=i == best, detail=detail if len(usable) > 1 else rows[i].detail)
+            chosen[i] = replace(
+                rows[i], chosen=i == best, detail=detail if len(usable) > 1 else rows[i].detail
+            )
     return chosen
 
 

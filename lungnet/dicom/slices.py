@@ -1,4 +1,7 @@
-"""One slice as its header describes it: where its bytes lie, how they are stored, where the slice lies in the patient."""
+"""One slice as its header describes it.
+
+Where its bytes lie, how they are stored, where the slice lies in the patient.
+"""
 
 import hashlib
 import itertools
@@ -23,8 +26,8 @@ _PADDING = b" \0\t\r\n"
 class Location:
     """A file, or a member of an archive (its index at each level of nesting).
 
-    Folder and name are kept apart: files share the first, and an archive has tens of millions of files. The stamp tells
-    whether the file is still the one that was met; 0 where nobody asks.
+    Folder and name are kept apart: files share the first, and an archive has tens of millions of
+    files. The stamp tells whether the file is still the one that was met; 0 where nobody asks.
     """
 
     folder: Path
@@ -43,7 +46,10 @@ class Location:
         return self.folder / self.name
 
     def is_changed(self, about: os.stat_result) -> bool:
-        """Whether the file was written again since it was met: offsets and indices of then would read something else."""
+        """Whether the file was written again since it was met.
+
+        Offsets and indices of then would read something else.
+        """
         return self.stamp not in (0, stamp_of(about))
 
 
@@ -69,12 +75,17 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How the pixels are stored (DICOM PS3.3 section C.7.6.3); identical for most slices of a series.
+    """How the pixels are stored (DICOM PS3.3 section C.7.6.3).
+
+    Identical for most slices of a series.
 
     Attributes:
-        is_signed: None where Pixel Representation (0028,0103) is absent; `bits_stored` 0 where Bits Stored (0028,0101) is.
-        is_swapped: bytes of one pixel each, stored as words of two in big endian order (PS3.5 section 8.1.1 and annex A.3).
-        padding: raw value of Pixel Padding Value (0028,0120), already in the sign of the pixels; `padding_limit` likewise.
+        is_signed: None where Pixel Representation (0028,0103) is absent; `bits_stored` 0 where Bits
+            Stored (0028,0101) is.
+        is_swapped: bytes of one pixel each, stored as words of two in big endian order (PS3.5
+            section 8.1.1 and annex A.3).
+        padding: raw value of Pixel Padding Value (0028,0120), already in the sign of the pixels;
+            `padding_limit` likewise.
     """
 
     transfer_syntax: str
@@ -110,15 +121,18 @@ class Slice:
     """One slice of a series.
 
     Attributes:
-        frame_uid: Frame of Reference UID (0020,0052): positions of one frame of reference can be compared.
+        frame_uid: Frame of Reference UID (0020,0052): positions of one frame of reference can be
+            compared.
         frame: index within the file.
         pixel_offset: of Pixel Data's value, -1 where there is none; `pixel_length` its length.
         position: Image Position (Patient), (x, y, z) of the first pixel's centre, millimetres.
         orientation: Image Orientation (Patient): direction along a row, then along a column.
         pixel_spacing: between rows, then between columns, millimetres.
-        part: In-concatenation Number (0020,9162) and In-concatenation Total Number (0020,9163) of an enhanced file.
+        part: In-concatenation Number (0020,9162) and In-concatenation Total Number (0020,9163) of
+            an enhanced file.
         acquired: Images in Acquisition (0020,1002); `acquisition` Acquisition Number (0020,0012).
-        thickness_mm: Slice Thickness (0018,0050); `spacing_mm` Spacing Between Slices (0018,0088): they inform, positions decide.
+        thickness_mm: Slice Thickness (0018,0050); `spacing_mm` Spacing Between Slices (0018,0088):
+            they inform, positions decide.
         problem: (reason, detail) that only this file shows.
         notes: codes of warnings that only this file shows.
     """
@@ -149,7 +163,10 @@ class Slice:
 
 
 def changed(one: Slice, **changes: Any) -> Slice:
-    """A slice with some fields replaced (`dataclasses.replace` takes four times as long, and this is the scan's inner loop)."""
+    """A slice with some fields replaced.
+
+    `dataclasses.replace` takes four times as long, and this is the scan's inner loop.
+    """
     fields = {name: getattr(one, name) for name in Slice.__slots__}
     fields.update(changes)
     return Slice(**fields)
@@ -160,7 +177,10 @@ class BadValueError(Exception):
 
 
 class Values:
-    """Typed access to raw element values; every answer is checked, none quotes text that might identify someone."""
+    """Typed access to raw element values.
+
+    Every answer is checked, none quotes text that might identify someone.
+    """
 
     def __init__(self, raw: Mapping[int, bytes], order: str) -> None:
         self.raw = raw
@@ -176,7 +196,10 @@ class Values:
         return clean(self.raw.get(tag, b""))
 
     def named(self, tag: int, character_set: int) -> str:
-        """One text in the characters that Specific Character Set (0008,0005) names: ids of two patients must not become one."""
+        """One text in the characters that Specific Character Set (0008,0005) names.
+
+        Ids of two patients must not become one.
+        """
         raw, sets = self.raw.get(tag, b"").strip(_PADDING), self.raw.get(character_set, b"")
         text = raw.decode() if raw.isascii() and b"\x1b" not in raw else _decoded(raw, sets)
         is_cut = any(map(_is_control, text.strip(_PADDING.decode())))
@@ -198,7 +221,9 @@ class Values:
         return numbers[0] if numbers else None
 
     def numbers(self, tag: int, name: str, count: int = 0) -> tuple[float, ...] | None:
-        """Finite decimal strings (DS), exactly `count` where that is given; None where absent or empty.
+        """Finite decimal strings (DS), exactly `count` where that is given.
+
+        None where absent or empty.
 
         Raises:
             BadValueError: a part is no finite number, or there are more or fewer.
@@ -225,14 +250,20 @@ class Values:
 
 
 def _decoded(raw: bytes, sets: bytes) -> str:
-    """Text by the character sets of PS3.3 section C.12.1.1.2, or as it looks where they cannot be followed."""
+    """Text by the character sets of PS3.3 C.12.1.1.2, or as it looks without them."""
     from pydicom.charset import convert_encodings, decode_bytes
     from pydicom.valuerep import TEXT_VR_DELIMS
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # pydicom goes on with another set, and its warnings quote the value
-            return decode_bytes(raw, convert_encodings([part.strip() for part in sets.decode("ascii").split("\\")]), TEXT_VR_DELIMS)
+            warnings.simplefilter(
+                "error"
+            )  # pydicom goes on with another set, and its warnings quote the value
+            return decode_bytes(
+                raw,
+                convert_encodings([part.strip() for part in sets.decode("ascii").split("\\")]),
+                TEXT_VR_DELIMS,
+            )
     except (UnicodeError, LookupError, Warning):
         return _as_it_looks(raw)
 
@@ -254,9 +285,10 @@ def clean(raw: bytes) -> str:
 
 
 def printable(text: str) -> str:
-    """Printable text of at most 64 characters, the bound of the value representations used here (PS3.5 section 6.2).
+    """Printable text of at most 64 characters, the bound of these values (PS3.5 section 6.2).
 
-    It ends at the first control character: beyond it a wrong length has run into the next element, maybe a person's name.
+    It ends at the first control character: beyond it a wrong length has run into the next
+    element, maybe a person's name.
     What else cannot be printed is spelled by its number, as two ids must not become one.
     """
     text = text.strip(_PADDING.decode())
@@ -267,6 +299,9 @@ def printable(text: str) -> str:
 
 
 def readable(name: str | Path) -> str:
-    """A file's name as text that can be printed: it may be no UTF-8, forge a line of a table or command a terminal."""
+    """A file's name as text that can be printed.
+
+    It may be no UTF-8, forge a line of a table or command a terminal.
+    """
     text = os.fsencode(name).decode("utf-8", "replace")
     return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)

@@ -1,4 +1,7 @@
-"""Where bytes come from: files below folders, members of archives, without extracting any and never by their names."""
+"""Where bytes come from.
+
+Files below folders, members of archives, without extracting any and never by their names.
+"""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -13,13 +16,16 @@ from lungnet.errors import InputError
 
 
 def candidates(paths: Sequence[Path], limits: IntakeConfig) -> Iterator[Candidate]:
-    """Every regular file at or below the paths, each once, folders first, in the order of names; archives are looked into.
+    """Every regular file at or below the paths, each once, folders first, in the order of names.
+
+    Archives are looked into.
 
     Raises:
         InputError: a path does not exist.
     """
     for path in paths:
-        if not os.path.exists(path):  # noqa: PTH110 - a Path raises where the name is too long, or its folder closed
+        # PTH110 - a Path raises where the name is too long, or its folder closed
+        if not os.path.exists(path):  # noqa: PTH110
             raise InputError(f"{readable(path)}: no such file or folder")
     seen: set[tuple[int, int]] = set()
     for top in sorted(map(_beside_index, paths), key=Path.is_file):
@@ -36,7 +42,10 @@ def _beside_index(path: Path) -> Path:
 
 
 def _walk(top: Path, seen: set[tuple[int, int]]) -> Iterator[Candidate]:
-    """Regular files below a folder; links are followed, each folder is entered once however many links lead there."""
+    """Regular files below a folder.
+
+    Links are followed, each folder is entered once however many links lead there.
+    """
     waiting = [top]
     while waiting:
         folder = waiting.pop()
@@ -82,21 +91,33 @@ def _inode(path: Path) -> tuple[int, int]:
 
 def _look(location: Location) -> Iterator[Candidate]:
     try:
-        with open(os.path.join(location.folder, location.name), "rb", buffering=0) as file:  # noqa: PTH118, PTH123 - half the time of a Path
+        # PTH118, PTH123 - half the time of a Path
+        with open(os.path.join(location.folder, location.name), "rb", buffering=0) as file:  # noqa: PTH118, PTH123
             head = file.read(HEAD_BYTES)
             about = os.fstat(file.fileno())
     except OSError as error:
         yield _unreadable(location, error)
         return
-    yield from _unless_empty(Location(location.folder, location.name, (), stamp_of(about)), head, about.st_size)
+    yield from _unless_empty(
+        Location(location.folder, location.name, (), stamp_of(about)), head, about.st_size
+    )
 
 
 def _unless_empty(location: Location, head: bytes, size: int) -> Iterator[Candidate]:
-    """The candidate, unless it is empty: an empty file (or a link to nothing) tells nothing, unless it may be what is left of a slice."""
+    """The candidate, unless it is empty.
+
+    An empty file (or a link to nothing) tells nothing, unless it may be what is left of a slice.
+    """
     name = location.name.lower()
     if head or may_be_a_remnant(name):
         yield Candidate(location, name, head, size)
 
 
 def _unreadable(location: Location, error: OSError) -> Candidate:
-    return Candidate(location, location.name.lower(), b"", 0, refusal=(reasons.CORRUPT, f"cannot be read ({error.strerror})"))
+    return Candidate(
+        location,
+        location.name.lower(),
+        b"",
+        0,
+        refusal=(reasons.CORRUPT, f"cannot be read ({error.strerror})"),
+    )

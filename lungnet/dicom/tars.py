@@ -1,4 +1,7 @@
-"""The files in a tar, packed or not: what its headers take is bounded, and it must end as a tar ends."""
+"""The files in a tar, packed or not.
+
+What its headers take is bounded, and it must end as a tar ends.
+"""
 
 import bz2
 import gzip
@@ -18,12 +21,23 @@ from lungnet.dicom.candidate import UnreadableError
 _GZIP = b"\x1f\x8b"
 _ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _LARGEST_HEADER = 16 << 10
-_WITHOUT_DATA = (tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE)
+_WITHOUT_DATA = (
+    tarfile.DIRTYPE,
+    tarfile.SYMTYPE,
+    tarfile.CHRTYPE,
+    tarfile.BLKTYPE,
+    tarfile.FIFOTYPE,
+)
 
 
 def is_tar(head: bytes, name: str) -> bool:
-    """Whether a file is a tar, by its first 512 bytes; one that is packed by bzip2 or xz by its name, in lower case."""
-    return _begins(head) or name.endswith(_ENDINGS) or (head[:2] == _GZIP and _begins(_inflated(head)))
+    """Whether a file is a tar, by its first 512 bytes.
+
+    One that is packed by bzip2 or xz by its name, in lower case.
+    """
+    return (
+        _begins(head) or name.endswith(_ENDINGS) or (head[:2] == _GZIP and _begins(_inflated(head)))
+    )
 
 
 def _begins(head: bytes) -> bool:
@@ -47,7 +61,8 @@ def tar_files(source: IO[bytes], budget: Budget) -> Iterator[tuple[int, str, IO[
     """
     metered = _Metered(_unpacked(source))
     with metered.for_a_header():
-        archive = tarfile.open(fileobj=metered, mode="r:")  # noqa: SIM115 - reads the first header already
+        # SIM115 - reads the first header already
+        archive = tarfile.open(fileobj=metered, mode="r:")  # noqa: SIM115
     with archive:
         for index in itertools.count():
             with metered.for_a_header():
@@ -57,7 +72,9 @@ def tar_files(source: IO[bytes], budget: Budget) -> Iterator[tuple[int, str, IO[
             if info is None:
                 _check_end(metered, archive.offset, budget)
                 return
-            if info.type not in tarfile.SUPPORTED_TYPES or (info.size and info.type in _WITHOUT_DATA):
+            if info.type not in tarfile.SUPPORTED_TYPES or (
+                info.size and info.type in _WITHOUT_DATA
+            ):
                 raise tarfile.ReadError("a member of an unknown kind")
             file = archive.extractfile(info) if info.isreg() else None
             if file is None:
@@ -68,7 +85,10 @@ def tar_files(source: IO[bytes], budget: Budget) -> Iterator[tuple[int, str, IO[
 
 
 def _check_end(file: "_Metered", offset: int, budget: Budget) -> None:
-    """A tar ends in blocks of zeros; `tarfile` takes a damaged header for the end, and what follows would be lost in silence."""
+    """A tar ends in blocks of zeros.
+
+    `tarfile` takes a damaged header for the end, and what follows would be lost in silence.
+    """
     file.seek(offset)
     block = file.read(tarfile.BLOCKSIZE)
     if len(block) != tarfile.BLOCKSIZE:
@@ -92,7 +112,10 @@ def _unpacked(source: IO[bytes]) -> IO[bytes]:
 
 
 class _Metered(io.BufferedIOBase):
-    """A tar's bytes; what its headers take is bounded, as `tarfile` reads names and maps of any length into memory."""
+    """A tar's bytes; what its headers take is bounded.
+
+    `tarfile` reads names and maps of any length into memory.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -111,7 +134,10 @@ class _Metered(io.BufferedIOBase):
         if self._left is not None:
             self._left -= size
             if size < 0 or self._left < 0:
-                raise UnreadableError(reasons.TOO_LARGE, f"a header in the archive takes more than {_LARGEST_HEADER:,} bytes")
+                raise UnreadableError(
+                    reasons.TOO_LARGE,
+                    f"a header in the archive takes more than {_LARGEST_HEADER:,} bytes",
+                )
         return self._file.read(size)
 
     def seek(self, offset: int, whence: int = 0) -> int:

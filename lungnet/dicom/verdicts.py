@@ -1,4 +1,7 @@
-"""The verdict on the slices of one series, as far as headers tell: a grid, or the reason why there is none."""
+"""The verdict on the slices of one series, as far as headers tell.
+
+A grid, or the reason why there is none.
+"""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -14,7 +17,8 @@ from lungnet.errors import SeriesRefused
 from lungnet.volume import Warned, spacing_of
 
 SET_ASIDE = frozenset([reasons.LOCALIZER, reasons.DERIVED, reasons.NOT_CT])
-"""Problems of kind: such files are left out when enough slices remain; any other problem refuses the series."""
+"""Problems of kind: such files are left out when enough slices remain; any other problem refuses
+the series."""
 
 GAP_RATIO = 1.5
 """Slices farther apart than so many of their thicknesses leave gaps."""
@@ -31,29 +35,54 @@ def judge(slices: list[Slice], limits: IntakeConfig) -> Found:
     warnings: list[Warned] = []
     if len(fit) < len(slices):
         reason = _most_common([s for s in slices if s.problem])[0]
-        warnings.append(Warned("set-aside", f"{len(slices) - len(fit)} file(s) of the series are no slices ({reason}) and were left out"))
+        warnings.append(
+            Warned(
+                "set-aside",
+                f"{len(slices) - len(fit)} file(s) of the series are no slices ({reason}) and were "
+                "left out",
+            )
+        )
     broken = [s for s in fit if s.problem is not None]
     if broken:
         reason, detail = _most_common(broken)
-        return _refused(fit, reason, detail if len(fit) == 1 else f"{len(broken)} of {len(fit)} slices: {detail}", limits)
+        return _refused(
+            fit,
+            reason,
+            detail if len(fit) == 1 else f"{len(broken)} of {len(fit)} slices: {detail}",
+            limits,
+        )
     try:
         ordered, grid, noted = build_grid(fit, limits)
     except SeriesRefused as refusal:
         return _refused(fit, refusal.reason, refusal.detail, limits)
-    return _found(ordered, limits, grid=grid, warnings=(*warnings, *noted, *_gaps(ordered, grid), *_header_warnings(ordered)))
+    return _found(
+        ordered,
+        limits,
+        grid=grid,
+        warnings=(*warnings, *noted, *_gaps(ordered, grid), *_header_warnings(ordered)),
+    )
 
 
 def _gaps(slices: list[Slice], grid: Grid) -> Iterable[Warned]:
-    thickness, step_mm = max(s.thickness_mm or 0 for s in slices), spacing_of(grid.affine)[grid.axes[0]]
+    thickness, step_mm = (
+        max(s.thickness_mm or 0 for s in slices),
+        spacing_of(grid.affine)[grid.axes[0]],
+    )
     if grid.planes is None and 0 < thickness * GAP_RATIO < step_mm:
-        yield Warned("slice-gap", f"slices of {thickness:g} mm lie {step_mm:.2f} mm apart: what lies between was not imaged, or is missing")
+        yield Warned(
+            "slice-gap",
+            f"slices of {thickness:g} mm lie {step_mm:.2f} mm apart: what lies between was not "
+            "imaged, or is missing",
+        )
 
 
 def _header_warnings(slices: list[Slice]) -> Iterable[Warned]:
     if any(s.identity.image_type[:1] == ("DERIVED",) for s in slices):
         yield reasons.warned("derived")
     if any(s.is_lossy for s in slices):
-        yield Warned("lossy", "Lossy Image Compression (0028,2110) says the pixels lost information")
+        yield Warned(
+            "lossy", "Lossy Image Compression (0028,2110) says the pixels lost information"
+        )
     for code in sorted({note for s in slices for note in s.notes}):
         yield reasons.warned(code)
     yield from _mixtures(slices)
@@ -74,7 +103,9 @@ def _mixtures(slices: list[Slice]) -> Iterable[Warned]:
     # A scan in steps moves on from one acquisition to the next and never comes back to one.
     runs = [number for number, _ in groupby(s.acquisition for s in slices)]
     if len(runs) > len(set(runs)):
-        yield Warned("mixed-acquisition", f"slices of {len(set(runs))} acquisitions (0020,0012) take turns")
+        yield Warned(
+            "mixed-acquisition", f"slices of {len(set(runs))} acquisitions (0020,0012) take turns"
+        )
 
 
 def _scales(slices: list[Slice]) -> Iterable[Warned]:
@@ -85,18 +116,29 @@ def _scales(slices: list[Slice]) -> Iterable[Warned]:
         yield Warned("coarse-values", f"one grey level is worth {largest:g} HU")
     kinds = {s.rescale_type for s in slices} - {"HU", ""}
     if kinds:
-        yield Warned("rescale-type", "Rescale Type (0028,1054) is not HU but " + ", ".join(sorted(kinds)))
+        yield Warned(
+            "rescale-type", "Rescale Type (0028,1054) is not HU but " + ", ".join(sorted(kinds))
+        )
 
 
 def _numbering(slices: list[Slice]) -> Iterable[Warned]:
-    """Numbers carry no geometry, but where they break their own run, or promise more, something was swapped or lost."""
+    """Instance numbers that break their own run, or promise more slices than there are.
+
+    They carry no geometry, but then something was swapped or lost.
+    """
     parts = {s.part for s in slices if s.part is not None}
     if parts and len(parts) < max(total for _, total in parts):
-        text = f"In-concatenation Total Number (0020,9163) promises {max(total for _, total in parts)} files, {len(parts)} are here"
+        text = (
+            "In-concatenation Total Number (0020,9163) promises "
+            f"{max(total for _, total in parts)} files, {len(parts)} are here"
+        )
         yield Warned("slice-count", text)
     promised = max(s.acquired or 0 for s in slices)
     if promised > len(slices):
-        yield Warned("slice-count", f"Images in Acquisition (0020,1002) promises {promised} images, {len(slices)} are here")
+        yield Warned(
+            "slice-count",
+            f"Images in Acquisition (0020,1002) promises {promised} images, {len(slices)} are here",
+        )
     numbers = [s.instance_number for s in slices if s.instance_number is not None]
     if len(numbers) < max(3, len(slices)):
         return
@@ -106,11 +148,20 @@ def _numbering(slices: list[Slice]) -> Iterable[Warned]:
     minority = min(rising, falling)
     sizes = {abs(step) for step in steps if step}
     if minority and minority <= 0.2 * len(steps):
-        yield Warned("slice-order", f"instance numbers run against the positions at {minority} place(s)")
+        yield Warned(
+            "slice-order", f"instance numbers run against the positions at {minority} place(s)"
+        )
     elif not minority and (len(sizes) > 1 or min(sizes, default=1) > 1):
-        yield Warned("slice-count", "instance numbers skip some values: slices may be missing, the positions show no gap")
+        yield Warned(
+            "slice-count",
+            "instance numbers skip some values: slices may be missing, the positions show no gap",
+        )
     elif min(numbers) > 1:
-        yield Warned("slice-count", f"instance numbers begin at {min(numbers)}: slices before the first or after the last may be missing")
+        yield Warned(
+            "slice-count",
+            f"instance numbers begin at {min(numbers)}: slices before the first or after the last "
+            "may be missing",
+        )
 
 
 def _most_common(slices: Sequence[Slice]) -> tuple[str, str]:

@@ -1,7 +1,10 @@
-"""What MetaImage, NRRD and NIfTI have in common: a header that is held against bounds, then values that must be all there.
+"""What MetaImage, NRRD and NIfTI have in common.
 
-Other readers of these formats take what is missing for granted: absent spacing is 1 mm, absent orientation is none, values
-that end early are zeros. Here the header must say where the patient lies, and the values must have the bytes it promises.
+A header that is held against bounds, then values that must be all there.
+
+Other readers of these formats take what is missing for granted: absent spacing is 1 mm, absent
+orientation is none, values that end early are zeros. Here the header must say where the patient
+lies, and the values must have the bytes it promises.
 """
 
 import bz2
@@ -30,7 +33,10 @@ LARGEST_TEXT_HEADER = 64 << 10
 
 _KINDS = "iuf"
 _SMALLEST_VOXEL_MM, _LARGEST_VOXEL_MM = 0.05, 50.0
-_LARGE_BYTES, _LARGE_RATIO = 768 << 20, 8  # a thousand slices and a half; no CT so large packs so well
+_LARGE_BYTES, _LARGE_RATIO = (
+    768 << 20,
+    8,
+)  # a thousand slices and a half; no CT so large packs so well
 _CHUNK = 16 << 20  # a packed file reads all that it is asked for into memory of its own
 
 
@@ -84,7 +90,9 @@ class VolumeFile:
         name = name.removeprefix("./")
         path = None if self.folder is None else self.folder / name
         if any(part in name for part in "/\\%") or path is None or not path.is_file():
-            raise SeriesRefused(reasons.CORRUPT, "the header names a data file that is not one file beside it")
+            raise SeriesRefused(
+                reasons.CORRUPT, "the header names a data file that is not one file beside it"
+            )
         with path.open("rb") as file:
             yield VolumeFile(file, path.stat().st_size, self.folder)
 
@@ -99,7 +107,8 @@ def check_size(shape: list[int], kind: np.dtype[Any], packed: int, limits: Intak
         limits: the bounds.
 
     Raises:
-        SeriesRefused: no three axes, none along one, no plain numbers, too many voxels, or more than so many bytes can hold.
+        SeriesRefused: no three axes, none along one, no plain numbers, too many voxels, or more
+            than so many bytes can hold.
     """
     if len(shape) != 3:
         raise SeriesRefused(reasons.NOT_CT, f"{len(shape)} dimensions, a CT volume has 3")
@@ -109,11 +118,17 @@ def check_size(shape: list[int], kind: np.dtype[Any], packed: int, limits: Intak
         raise SeriesRefused(reasons.CORRUPT, f"{min(shape)} voxels along an axis")
     voxels = math.prod(shape)
     if voxels > limits.largest_voxels:
-        raise SeriesRefused(reasons.TOO_LARGE, f"{voxels:,} voxels, at most {limits.largest_voxels:,} are read")
+        raise SeriesRefused(
+            reasons.TOO_LARGE, f"{voxels:,} voxels, at most {limits.largest_voxels:,} are read"
+        )
     promised = voxels * kind.itemsize
     most = max(packed * limits.largest_ratio, limits.always_allowed_bytes)
     if promised > most or promised > max(_LARGE_BYTES, packed * _LARGE_RATIO):
-        raise SeriesRefused(reasons.TOO_LARGE, f"the header promises {voxels:,} voxels of {kind.itemsize} bytes, the file has {packed:,}")
+        raise SeriesRefused(
+            reasons.TOO_LARGE,
+            f"the header promises {voxels:,} voxels of {kind.itemsize} bytes, the file has "
+            f"{packed:,}",
+        )
 
 
 def check_affine(affine: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -123,17 +138,27 @@ def check_affine(affine: NDArray[np.float64]) -> NDArray[np.float64]:
         SeriesRefused: it has not.
     """
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
-    if not np.isfinite(affine).all() or not _SMALLEST_VOXEL_MM <= lengths.min() <= lengths.max() <= _LARGEST_VOXEL_MM:
-        raise SeriesRefused(reasons.CORRUPT, f"voxel sizes are not between {_SMALLEST_VOXEL_MM} and {_LARGEST_VOXEL_MM:g} mm")
+    if (
+        not np.isfinite(affine).all()
+        or not _SMALLEST_VOXEL_MM <= lengths.min() <= lengths.max() <= _LARGEST_VOXEL_MM
+    ):
+        raise SeriesRefused(
+            reasons.CORRUPT,
+            f"voxel sizes are not between {_SMALLEST_VOXEL_MM} and {_LARGEST_VOXEL_MM:g} mm",
+        )
     cosines = (affine[:3, :3] / lengths).T @ (affine[:3, :3] / lengths)
     if np.abs(cosines - np.eye(3)).max() > DIRECTION_TOLERANCE:
         raise SeriesRefused(
-            reasons.TILTED_GANTRY, "the axes are not at right angles; convert from DICOM, where a tilted stack is sheared back"
+            reasons.TILTED_GANTRY,
+            "the axes are not at right angles; convert from DICOM, where a tilted stack is sheared "
+            "back",
         )
     return affine
 
 
-def read_values(source: VolumeFile, kind: np.dtype[Any], shape: list[int], packing: Packing = "") -> NDArray[Any]:
+def read_values(
+    source: VolumeFile, kind: np.dtype[Any], shape: list[int], packing: Packing = ""
+) -> NDArray[Any]:
     """The values from where the file stands to its end: exactly as many as the header promises.
 
     Args:
@@ -149,10 +174,15 @@ def read_values(source: VolumeFile, kind: np.dtype[Any], shape: list[int], packi
     try:
         count, is_more = _fill(values, _unpacked(source.file, packing, len(values) + 1))
     except (EOFError, OSError, zlib.error, ValueError) as error:
-        raise SeriesRefused(reasons.UNDECODABLE, f"the packed values are broken or end too early ({type(error).__name__})") from error
+        raise SeriesRefused(
+            reasons.UNDECODABLE,
+            f"the packed values are broken or end too early ({type(error).__name__})",
+        ) from error
     if count < len(values) or is_more:
         found = f"more than {count:,}" if is_more else f"{count:,}"
-        raise SeriesRefused(reasons.UNDECODABLE, f"{found} bytes of values, the header promises {len(values):,}")
+        raise SeriesRefused(
+            reasons.UNDECODABLE, f"{found} bytes of values, the header promises {len(values):,}"
+        )
     return values.view(kind).reshape(shape)
 
 

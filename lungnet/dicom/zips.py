@@ -1,4 +1,7 @@
-"""The files in a zip: its directory is counted before it is read, as one that was cut or swollen shows in no other way."""
+"""The files in a zip.
+
+Its directory is counted before it is read, as one that was cut or swollen shows in no other way.
+"""
 
 import struct
 import zipfile
@@ -14,11 +17,15 @@ BEGINNINGS = (b"PK\3\4", b"PK\5\6")
 
 _ENCRYPTED = 1  # bit 0 of a file's flags
 _LARGEST_DIRECTORY = 256 << 20
-_LARGEST_GAP = 1024  # a header's fields, its extra field and a data descriptor take some 100 bytes, a slice more
+# A header's fields, its extra field and a data descriptor take some 100 bytes, a slice more
+_LARGEST_GAP = 1024
 _PACKED_NOTHING = 2  # what deflate makes of no bytes
 
-# PKWARE's APPNOTE.TXT, sections 4.3.12 (directory header), 4.3.16 (end record), 4.3.15 and 4.3.14 (locator and end record of zip64).
-_HEADER, _END, _LOCATOR, _END_64 = (struct.Struct(form) for form in ("<28x3H12x", "<4s6xHLLH", "<4s16x", "<4s28xQQQ"))
+# PKWARE's APPNOTE.TXT, sections 4.3.12 (directory header), 4.3.16 (end record), 4.3.15 and 4.3.14
+# (locator and end record of zip64).
+_HEADER, _END, _LOCATOR, _END_64 = (
+    struct.Struct(form) for form in ("<28x3H12x", "<4s6xHLLH", "<4s16x", "<4s28xQQQ")
+)
 _LONGEST_TAIL = _END_64.size + _LOCATOR.size + _END.size + 0xFFFF
 
 
@@ -26,16 +33,22 @@ def zip_files(source: IO[bytes], budget: Budget) -> Iterator[tuple[int, str, IO[
     """The index, name in lower case, opened file and size of each file.
 
     Raises:
-        UnreadableError: it has more files than the budget allows, or is packed in a way that is not read.
+        UnreadableError: it has more files than the budget allows, or is packed in a way that is not
+            read.
         zipfile.BadZipFile: it is broken, or its directory tells of fewer files than it should.
     """
     _check_directory(source, budget)
     with zipfile.ZipFile(source) as archive:
         for index, info in enumerate(archive.infolist()):
             if info.flag_bits & _ENCRYPTED:
-                raise UnreadableError(reasons.UNDECODABLE, "the archive is encrypted; unpack it with its password first")
+                raise UnreadableError(
+                    reasons.UNDECODABLE,
+                    "the archive is encrypted; unpack it with its password first",
+                )
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise UnreadableError(reasons.UNDECODABLE, "the archive is packed by another method than deflate")
+                raise UnreadableError(
+                    reasons.UNDECODABLE, "the archive is packed by another method than deflate"
+                )
             if info.file_size == 0 and info.compress_size > _PACKED_NOTHING:
                 raise zipfile.BadZipFile("an empty file that takes bytes")
             if info.file_size or not info.is_dir():
@@ -50,7 +63,11 @@ def _check_gaps(archive: zipfile.ZipFile) -> None:
     for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
         if info.header_offset - at > _LARGEST_GAP:
             raise zipfile.BadZipFile("bytes that no file claims")
-        at = info.header_offset + len(info.filename.encode("utf-8", "surrogateescape")) + info.compress_size
+        at = (
+            info.header_offset
+            + len(info.filename.encode("utf-8", "surrogateescape"))
+            + info.compress_size
+        )
     if archive.start_dir - at > _LARGEST_GAP:
         raise zipfile.BadZipFile("bytes that no file claims")
 
@@ -59,7 +76,9 @@ def _check_directory(source: IO[bytes], budget: Budget) -> None:
     """Walk the headers of the directory, before `zipfile` takes memory for them."""
     start, end, promised, modulus = _directory(source)
     if end - start > _LARGEST_DIRECTORY:
-        raise UnreadableError(reasons.TOO_LARGE, f"the directory of the archive has {end - start:,} bytes")
+        raise UnreadableError(
+            reasons.TOO_LARGE, f"the directory of the archive has {end - start:,} bytes"
+        )
     at, count = start, 0
     while at < end:
         source.seek(at)
@@ -71,7 +90,7 @@ def _check_directory(source: IO[bytes], budget: Budget) -> None:
 
 
 def _directory(source: IO[bytes]) -> tuple[int, int, int, int]:
-    """Where the directory begins and ends, how many entries it should have, and modulo which number that was written."""
+    """The directory's begin and end, its number of entries, and the modulus of that number."""
     beginning = max(0, source.seek(0, 2) - _LONGEST_TAIL)
     source.seek(beginning)
     tail = source.read(_LONGEST_TAIL)
@@ -82,7 +101,9 @@ def _directory(source: IO[bytes]) -> tuple[int, int, int, int]:
     modulus = 1 << 16  # old writers let the count run over
     if tail[max(0, at - _LOCATOR.size) : at].startswith(b"PK\6\7"):
         at -= _LOCATOR.size + _END_64.size
-        signature, promised, length, offset = _END_64.unpack(_whole(tail[max(0, at) : at + _END_64.size], _END_64))
+        signature, promised, length, offset = _END_64.unpack(
+            _whole(tail[max(0, at) : at + _END_64.size], _END_64)
+        )
         modulus = 1 << 64
         if signature != b"PK\6\6":
             raise zipfile.BadZipFile("no zip64 end record before its locator")

@@ -1,4 +1,7 @@
-"""What a model must beat: saying the prevalence to everyone, and looking at the largest diameter alone."""
+"""What a model must beat.
+
+Saying the prevalence to everyone, and looking at the largest diameter alone.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +19,10 @@ EPSILON = float(np.finfo(np.float64).eps)
 
 
 def log_losses(labels: Ints, probabilities: Floats) -> Floats:
-    """Minus the logarithm of the probability given to what came true, by row; clipped as scikit-learn does."""
+    """Minus the logarithm of the probability given to what came true, by row.
+
+    Clipped as scikit-learn does.
+    """
     of_truth = np.where(labels == 1, probabilities, 1 - probabilities)
     return np.asarray(-np.log(np.clip(of_truth, EPSILON, 1 - EPSILON)))
 
@@ -28,7 +34,10 @@ def brier_scores(labels: Ints, probabilities: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Prior:
-    """The same probability for everyone; `source` says whose prevalence it is: `train`, or `own` of the scored rows."""
+    """The same probability for everyone.
+
+    `source` says whose prevalence it is: `train`, or `own` of the scored rows.
+    """
 
     probability: float
     source: str
@@ -43,7 +52,10 @@ class Prior:
 
 
 def prior(labels: Ints, train_prevalence: float | None) -> Prior:
-    """Score the constant prevalence; of the training rows where known, else of these rows, which is the best a constant can do."""
+    """Score the constant prevalence.
+
+    Of the training rows where known, else of these rows, which is the best a constant can do.
+    """
     probability = float(labels.mean()) if train_prevalence is None else train_prevalence
     constant = np.full(labels.shape, probability)
     return Prior(
@@ -57,7 +69,7 @@ def prior(labels: Ints, train_prevalence: float | None) -> Prior:
 
 @dataclass(frozen=True, eq=False)
 class LargestDiameter:
-    """Diameter alone: as a ranking, with a threshold, and as a logistic curve, both learned from other patients.
+    """The diameter alone as a ranking, a threshold and a logistic curve learned from others.
 
     `roc_auc_gain` is the model's AUC less the diameter's, paired.
     """
@@ -72,15 +84,26 @@ class LargestDiameter:
 
     def as_json(self) -> dict[str, Any]:
         """Keys as the attributes, without the curve."""
-        intervals = {name: getattr(self, name).as_json() for name in ("roc_auc", "roc_auc_gain", "accuracy")}
-        return intervals | {"log_loss": self.log_loss, "brier": self.brier, "threshold_mm": self.threshold_mm}
+        intervals = {
+            name: getattr(self, name).as_json() for name in ("roc_auc", "roc_auc_gain", "accuracy")
+        }
+        return intervals | {
+            "log_loss": self.log_loss,
+            "brier": self.brier,
+            "threshold_mm": self.threshold_mm,
+        }
 
 
-def largest_diameter(table: pd.DataFrame, rows: pd.DataFrame, patients: Ints, rng: np.random.Generator) -> LargestDiameter | None:
-    """Score `diameter_mm` of `rows`; None where no row has one. A row without a diameter counts as 0 mm: nothing was found.
+def largest_diameter(
+    table: pd.DataFrame, rows: pd.DataFrame, patients: Ints, rng: np.random.Generator
+) -> LargestDiameter | None:
+    """Score `diameter_mm` of `rows`; None where no row has one.
+
+    A row without a diameter counts as 0 mm: nothing was found.
 
     Args:
-        table: all predictions; training and validation rows, if there, are what threshold and curve are learned from.
+        table: all predictions; training and validation rows, if there, are what threshold and curve
+            are learned from.
         rows: those that are scored.
         patients: 0..P-1 for each of `rows`.
         rng: draws groups of patients to learn from where there are neither such rows nor folds.
@@ -92,7 +115,10 @@ def largest_diameter(table: pd.DataFrame, rows: pd.DataFrame, patients: Ints, rn
     called = pd.Series(False, rows.index)
     thresholds = []
     for part, reference in references(table, rows, rng):
-        known, seen = part["diameter_mm"].fillna(0.0).to_numpy(), reference["diameter_mm"].fillna(0.0).to_numpy()
+        known, seen = (
+            part["diameter_mm"].fillna(0.0).to_numpy(),
+            reference["diameter_mm"].fillna(0.0).to_numpy(),
+        )
         truth = reference["label"].to_numpy()
         threshold = most_accurate(truth, seen)
         centre, spread = seen.mean(), seen.std() or 1.0

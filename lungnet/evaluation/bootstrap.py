@@ -6,7 +6,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
-from lungnet.evaluation.curves import average_precision, bins_of, highest_tpr, ranking, specificity_at
+from lungnet.evaluation.curves import (
+    average_precision,
+    bins_of,
+    highest_tpr,
+    ranking,
+    specificity_at,
+)
 from lungnet.evaluation.intervals import LEVEL, Floats, Interval, Ints, Z
 
 FPR_GRID = np.linspace(0.0, 1.0, 101)
@@ -22,7 +28,8 @@ class Sample:
         labels: 0 or 1.
         patients: 0..P-1.
         losses: the log loss of a row.
-        gaps: label less probability; its square is the row's Brier score, its sums over bins make the calibration error.
+        gaps: label less probability; its square is the row's Brier score, its sums over bins make
+            the calibration error.
         starts: position of the first row of each equal-mass bin, shape (K,).
         ends: position of the last row of each distinct score, shape (k,).
     """
@@ -36,18 +43,30 @@ class Sample:
 
 
 def sample_of(labels: Ints, probabilities: Floats, patients: Ints, losses: Floats) -> Sample:
-    """Sort rows for `resample`; patients are renumbered along, so that looking up their weights stays within the cache."""
+    """Sort rows for `resample`.
+
+    Patients are renumbered along, so that looking up their weights stays within the cache.
+    """
     rank = ranking(probabilities)
     order = rank.order
     bins = bins_of(probabilities)[order]
     starts = np.flatnonzero(np.append(True, bins[1:] != bins[:-1]))
     renumbered = pd.factorize(patients[order])[0].astype(np.int64)
-    return Sample(labels[order].astype(np.float64), renumbered, losses[order], (labels - probabilities)[order], starts, rank.ends)
+    return Sample(
+        labels[order].astype(np.float64),
+        renumbered,
+        losses[order],
+        (labels - probabilities)[order],
+        starts,
+        rank.ends,
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class Replicates:
-    """Figures of every replicate, shape (B,) each, `tpr` (B, 101) over `FPR_GRID`; replicates of one class only are left out.
+    """Figures of every replicate, shape (B,) each, `tpr` (B, 101) over `FPR_GRID`.
+
+    Replicates of one class only are left out.
 
     `sensitivity` and `specificity` are those at the other's 90 %.
     """
@@ -77,7 +96,9 @@ def resample(sample: Sample, replicates: int, rng: np.random.Generator) -> Repli
     figures = []
     curves = []
     for _ in range(replicates):
-        weights = np.bincount(rng.integers(count, size=count), minlength=count).astype(np.float64)[sample.patients]
+        weights = np.bincount(rng.integers(count, size=count), minlength=count).astype(np.float64)[
+            sample.patients
+        ]
         hits = np.cumsum(weights * sample.labels)[sample.ends]
         rows = np.cumsum(weights)[sample.ends]
         n = rows[-1]
@@ -89,11 +110,15 @@ def resample(sample: Sample, replicates: int, rng: np.random.Generator) -> Repli
         at_rate = (curves[-1][round((1 - RATE) * 100)], specificity_at(RATE, hits, rows))
         figures.append((*means, error, average_precision(hits, rows), *at_rate))
     prevalence, loss, brier, ece, pr_auc, sensitivity, specificity = np.array(figures).T
-    return Replicates(prevalence, loss, brier, ece, pr_auc, sensitivity, specificity, np.array(curves))
+    return Replicates(
+        prevalence, loss, brier, ece, pr_auc, sensitivity, specificity, np.array(curves)
+    )
 
 
 def interval(value: float, draws: Floats) -> Interval:
-    """The bias-corrected percentile interval (Efron 1987, acceleration 0), widened where needed to hold the value itself.
+    """The bias-corrected percentile interval, widened where needed to hold the value itself.
+
+    Efron 1987, acceleration 0.
 
     Args:
         value: the figure on the cohort as it is.

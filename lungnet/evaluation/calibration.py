@@ -1,4 +1,7 @@
-"""Logits and labels of the validation patients come in; two numbers that make probabilities honest go out."""
+"""Logits and labels of the validation patients come in.
+
+Two numbers that make probabilities honest go out.
+"""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -20,7 +23,10 @@ LARGEST_LOGIT = 40.0
 
 @dataclass(frozen=True)
 class Calibration:
-    """probability = sigmoid(scale * logit + offset); `temperature` has offset 0 and scale 1/T (Guo et al. 2017)."""
+    """probability = sigmoid(scale * logit + offset).
+
+    `temperature` has offset 0 and scale 1/T (Guo et al. 2017).
+    """
 
     method: Method = "none"
     scale: float = 1.0
@@ -29,13 +35,20 @@ class Calibration:
     def __post_init__(self) -> None:
         """Refuse numbers that would turn the order of patients round or make NaN."""
         if self.method not in METHODS:
-            raise ValueError(f"calibration method {self.method!r}; expected one of {', '.join(METHODS)}")
+            raise ValueError(
+                f"calibration method {self.method!r}; expected one of {', '.join(METHODS)}"
+            )
         if not (np.isfinite(self.scale) and self.scale > 0 and np.isfinite(self.offset)):
-            raise ValueError(f"calibration scale {self.scale}, offset {self.offset}; expected a finite scale above 0 and a finite offset")
+            raise ValueError(
+                f"calibration scale {self.scale}, offset {self.offset}; expected a finite scale "
+                "above 0 and a finite offset"
+            )
 
     def apply(self, logits: ArrayLike) -> NDArray[np.float64]:
         """Calibrated probabilities of logits, any shape; their order never changes."""
-        return np.asarray(expit(self.scale * np.asarray(logits, np.float64) + self.offset), np.float64)
+        return np.asarray(
+            expit(self.scale * np.asarray(logits, np.float64) + self.offset), np.float64
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Keys `method`, `scale`, `offset`."""
@@ -50,16 +63,24 @@ class Calibration:
         """
         if not isinstance(value, dict) or set(value) != {"method", "scale", "offset"}:
             raise ValueError("a calibration has exactly the keys method, scale and offset")
-        if not all(isinstance(value[key], int | float) and not isinstance(value[key], bool) for key in ("scale", "offset")):
+        if not all(
+            isinstance(value[key], int | float) and not isinstance(value[key], bool)
+            for key in ("scale", "offset")
+        ):
             raise ValueError("scale and offset of a calibration are numbers")
         return cls(value["method"], float(value["scale"]), float(value["offset"]))
 
 
-def fit_calibration(labels: ArrayLike, logits: ArrayLike, method: Method = "temperature") -> Calibration:
-    """Fit on validation patients only; the most likely numbers under a weak prior, so that 30 patients suffice.
+def fit_calibration(
+    labels: ArrayLike, logits: ArrayLike, method: Method = "temperature"
+) -> Calibration:
+    """Fit on validation patients only.
 
-    The labels are Platt's (1999) smoothed targets, (n1 + 1) / (n1 + 2) and 1 / (n0 + 2), and ln(scale) and offset have
-    a normal prior of standard deviation 1 around 0: patients that are perfectly separated, or of one class, give finite numbers.
+    The most likely numbers under a weak prior, so that 30 patients suffice.
+
+    The labels are Platt's (1999) smoothed targets, (n1 + 1) / (n1 + 2) and 1 / (n0 + 2), and
+    ln(scale) and offset have a normal prior of standard deviation 1 around 0: patients that are
+    perfectly separated, or of one class, give finite numbers.
 
     Args:
         labels: 0 or 1, shape (n,), at least one.
@@ -67,7 +88,8 @@ def fit_calibration(labels: ArrayLike, logits: ArrayLike, method: Method = "temp
         method: `temperature` (scale only), `platt` (scale and offset) or `none`.
 
     Raises:
-        PredictionsError: shapes that differ, nothing to fit on, a label that is neither 0 nor 1, a logit that is not finite.
+        PredictionsError: shapes that differ, nothing to fit on, a label that is neither 0 nor 1, a
+            logit that is not finite.
     """
     y, x = _checked(labels, logits)
     if method == "none":
@@ -81,27 +103,50 @@ def fit_calibration(labels: ArrayLike, logits: ArrayLike, method: Method = "temp
         z = scale * x + offset
         residual = expit(z) - targets
         value = np.sum(np.logaddexp(0, z) - targets * z) + numbers @ numbers / 2
-        gradient = np.array([np.sum(residual * x) * scale, np.sum(residual)])[: numbers.size] + numbers
+        gradient = (
+            np.array([np.sum(residual * x) * scale, np.sum(residual)])[: numbers.size] + numbers
+        )
         return float(value), gradient
 
     start = np.zeros(2 if method == "platt" else 1)
-    bounds = [(float(np.log(SCALE_BOUNDS[0])), float(np.log(SCALE_BOUNDS[1]))), (-20.0, 20.0)][: start.size]
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-14, "gtol": 1e-9}).x
-    return Calibration(method, float(np.exp(found[0])), float(found[1]) if method == "platt" else 0.0)
+    bounds = [(float(np.log(SCALE_BOUNDS[0])), float(np.log(SCALE_BOUNDS[1]))), (-20.0, 20.0)][
+        : start.size
+    ]
+    found = minimize(
+        loss,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options={"ftol": 1e-14, "gtol": 1e-9},
+    ).x
+    return Calibration(
+        method, float(np.exp(found[0])), float(found[1]) if method == "platt" else 0.0
+    )
 
 
 def logits_of(probabilities: ArrayLike) -> NDArray[np.float64]:
     """Finite logits of probabilities in 0..1, any shape: exact 0 and 1 become -40 and 40."""
     with np.errstate(divide="ignore"):
-        return np.asarray(np.clip(logit(np.asarray(probabilities, np.float64)), -LARGEST_LOGIT, LARGEST_LOGIT))
+        return np.asarray(
+            np.clip(logit(np.asarray(probabilities, np.float64)), -LARGEST_LOGIT, LARGEST_LOGIT)
+        )
 
 
-def _checked(labels: ArrayLike, logits: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _checked(
+    labels: ArrayLike, logits: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     y, x = np.asarray(labels, np.float64), np.asarray(logits, np.float64)
     if y.shape != x.shape or y.ndim != 1 or y.size == 0:
-        raise PredictionsError(f"calibration: {y.shape} labels for {x.shape} logits; expected one label for each of at least one logit")
+        raise PredictionsError(
+            f"calibration: {y.shape} labels for {x.shape} logits; expected one label for each of "
+            "at least one logit"
+        )
     if not np.isin(y, (0, 1)).all():
         raise PredictionsError(f"calibration: label {y[~np.isin(y, (0, 1))][0]:g}; expected 0 or 1")
     if not np.isfinite(x).all():
-        raise PredictionsError(f"calibration: logit {np.flatnonzero(~np.isfinite(x))[0]} is not finite; the network diverged")
+        raise PredictionsError(
+            f"calibration: logit {np.flatnonzero(~np.isfinite(x))[0]} is not finite; the network "
+            "diverged"
+        )
     return y, np.clip(x, -LARGEST_LOGIT * SCALE_BOUNDS[1], LARGEST_LOGIT * SCALE_BOUNDS[1])

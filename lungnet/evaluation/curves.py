@@ -1,4 +1,7 @@
-"""Scores and labels come in; the curves behind the figures go out: ROC, precision-recall, reliability, operating points."""
+"""Scores and labels come in.
+
+The curves behind the figures go out: ROC, precision-recall, reliability, operating points.
+"""
 
 from dataclasses import dataclass
 
@@ -26,7 +29,10 @@ class Ranking:
     thresholds: Floats
 
     def counts(self, labels: Floats) -> tuple[Floats, Floats]:
-        """Positives and rows at or above each distinct score, for labels (or weights) in table order; shapes (k,)."""
+        """Positives and rows at or above each distinct score, shapes (k,).
+
+        For labels (or weights) in table order.
+        """
         hits: Floats = np.cumsum(labels[self.order])[self.ends]
         return hits, np.asarray(self.ends + 1, np.float64)
 
@@ -50,7 +56,7 @@ class Curve:
 
 
 def roc_curve(labels: Ints, scores: Floats) -> Curve:
-    """False positive rate against true positive rate, from (0, 0) to (1, 1), a point for each distinct score."""
+    """False against true positive rate from (0, 0) to (1, 1), a point for each distinct score."""
     hits, rows = ranking(scores).counts(labels.astype(np.float64))
     alarms = rows - hits
     return Curve(np.append(0.0, alarms / alarms[-1]), np.append(0.0, hits / hits[-1]))
@@ -63,7 +69,10 @@ def precision_recall_curve(labels: Ints, scores: Floats) -> Curve:
 
 
 def average_precision(hits: Floats, rows: Floats) -> float:
-    """Area below the precision-recall steps, scikit-learn's `average_precision_score`, from counts at each threshold."""
+    """Area below the precision-recall steps, as scikit-learn's `average_precision_score`.
+
+    From counts at each threshold.
+    """
     gained = np.diff(hits, prepend=0.0)
     used = np.flatnonzero(gained)
     return float(np.sum(gained[used] * hits[used] / rows[used]) / hits[-1])
@@ -71,7 +80,10 @@ def average_precision(hits: Floats, rows: Floats) -> float:
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """One bin of the reliability diagram: rows of neighboring probability, what was said and what came true."""
+    """One bin of the reliability diagram.
+
+    Rows of neighboring probability, what was said and what came true.
+    """
 
     n: int
     positives: int
@@ -82,7 +94,9 @@ class ReliabilityBin:
 
 
 def bins_of(probabilities: Floats) -> Ints:
-    """The equal-mass bin of each row, 0..K-1; equal probabilities share a bin, so bins may differ in size.
+    """The equal-mass bin of each row, 0..K-1.
+
+    Equal probabilities share a bin, so bins may differ in size.
 
     Ten bins, fewer where they would hold less than ten rows each.
     """
@@ -93,7 +107,7 @@ def bins_of(probabilities: Floats) -> Ints:
 
 
 def reliability(labels: Ints, probabilities: Floats, patients: Ints) -> tuple[ReliabilityBin, ...]:
-    """The reliability diagram's bins, lowest probability first, with Wilson intervals over patients."""
+    """The reliability diagram's bins, lowest probability first, Wilson intervals over patients."""
     bins = bins_of(probabilities)
     found = []
     for number in range(int(bins.max()) + 1):
@@ -101,18 +115,30 @@ def reliability(labels: Ints, probabilities: Floats, patients: Ints) -> tuple[Re
         p = probabilities[inside]
         observed = proportion(labels[inside] == 1, patients[inside])
         assert observed is not None
-        found.append(ReliabilityBin(p.size, int(labels[inside].sum()), float(p.min()), float(p.max()), float(p.mean()), observed))
+        found.append(
+            ReliabilityBin(
+                p.size,
+                int(labels[inside].sum()),
+                float(p.min()),
+                float(p.max()),
+                float(p.mean()),
+                observed,
+            )
+        )
     return tuple(found)
 
 
 def expected_calibration_error(bins: tuple[ReliabilityBin, ...]) -> float:
-    """Mean distance between predicted and observed share over the rows (Naeini et al. 2015, equal-mass bins)."""
+    """Mean distance between predicted and observed share (Naeini et al. 2015, equal-mass bins)."""
     return sum(b.n * abs(b.observed.value - b.predicted) for b in bins) / sum(b.n for b in bins)
 
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """What one threshold would give on these rows; its threshold was chosen on them, so it flatters a little."""
+    """What one threshold would give on these rows.
+
+    Its threshold was chosen on them, so it flatters a little.
+    """
 
     aim: str
     threshold: float
@@ -121,7 +147,10 @@ class OperatingPoint:
 
 
 def operating_points(labels: Ints, scores: Floats) -> tuple[OperatingPoint, ...]:
-    """The thresholds that just reach a wanted sensitivity or specificity, and the other rate there (Wilson intervals over rows)."""
+    """The thresholds that just reach a sensitivity or specificity, and the other rate there.
+
+    Wilson intervals over rows.
+    """
     rank = ranking(scores)
     hits, rows = rank.counts(labels.astype(np.float64))
     m, n = hits[-1], rows[-1] - hits[-1]
@@ -130,7 +159,12 @@ def operating_points(labels: Ints, scores: Floats) -> tuple[OperatingPoint, ...]
     for wanted in (0.95, 0.90, 0.80):
         at = int(np.flatnonzero(sensitivity >= wanted - 1e-12)[0])
         points.append(
-            _point(f"sensitivity at least {round(wanted * 100)}\u00a0%", rank.thresholds[at], (sensitivity[at], m), (specificity[at], n))
+            _point(
+                f"sensitivity at least {round(wanted * 100)}\u00a0%",
+                rank.thresholds[at],
+                (sensitivity[at], m),
+                (specificity[at], n),
+            )
         )
     for wanted in (0.80, 0.90, 0.95):
         reached = np.flatnonzero(specificity >= wanted - 1e-12)
@@ -138,19 +172,27 @@ def operating_points(labels: Ints, scores: Floats) -> tuple[OperatingPoint, ...]
             at = int(reached[-1])
             points.append(
                 _point(
-                    f"specificity at least {round(wanted * 100)}\u00a0%", rank.thresholds[at], (sensitivity[at], m), (specificity[at], n)
+                    f"specificity at least {round(wanted * 100)}\u00a0%",
+                    rank.thresholds[at],
+                    (sensitivity[at], m),
+                    (specificity[at], n),
                 )
             )
     return tuple(points)
 
 
-def _point(aim: str, threshold: float, sensitivity: tuple[float, float], specificity: tuple[float, float]) -> OperatingPoint:
-    rates = [Interval(float(rate), *wilson(float(rate), count)) for rate, count in (sensitivity, specificity)]
+def _point(
+    aim: str, threshold: float, sensitivity: tuple[float, float], specificity: tuple[float, float]
+) -> OperatingPoint:
+    rates = [
+        Interval(float(rate), *wilson(float(rate), count))
+        for rate, count in (sensitivity, specificity)
+    ]
     return OperatingPoint(aim, float(threshold), rates[0], rates[1])
 
 
 def highest_tpr(hits: Floats, rows: Floats, grid: Floats) -> Floats:
-    """The highest true positive rate whose false positive rate does not exceed each value of `grid`.
+    """The highest true positive rate at a false positive rate of at most each value of `grid`.
 
     Args:
         hits: positives at or above each distinct score, highest score first, shape (k,).
@@ -163,6 +205,9 @@ def highest_tpr(hits: Floats, rows: Floats, grid: Floats) -> Floats:
 
 
 def specificity_at(sensitivity: float, hits: Floats, rows: Floats) -> float:
-    """The highest specificity whose sensitivity is at least as wanted; counts as in `highest_tpr`."""
+    """The highest specificity whose sensitivity is at least as wanted.
+
+    Counts as in `highest_tpr`.
+    """
     alarms = rows - hits
     return float(1 - alarms[np.searchsorted(hits, sensitivity * hits[-1] - 1e-9)] / alarms[-1])

@@ -1,4 +1,8 @@
-"""Closed-form 95 % intervals: the area under the ROC curve (DeLong, for patients with several rows Obuchowski) and proportions (Wilson)."""
+"""Closed-form 95 % intervals.
+
+The area under the ROC curve (DeLong, for patients with several rows Obuchowski) and proportions
+(Wilson).
+"""
 
 from dataclasses import dataclass
 
@@ -31,10 +35,11 @@ class Interval:
 def roc_auc(labels: Ints, scores: Floats, patients: Ints) -> Interval:
     """Area under the ROC curve with the interval of DeLong et al. (1988), built on the logit scale.
 
-    The variance is Obuchowski's (1997) for clustered data, which is DeLong's exactly when every patient has one row. The
-    interval is symmetric in logit(AUC): it stays inside 0..1 and covers better than the plain one near the ends
-    (Pepe 2003, section 5.2). Where the variance vanishes (perfect separation, one constant score) DeLong's method says
-    nothing and Newcombe's method 5 (2006) takes its place.
+    The variance is Obuchowski's (1997) for clustered data, which is DeLong's exactly when every
+    patient has one row. The interval is symmetric in logit(AUC): it stays inside 0..1 and covers
+    better than the plain one near the ends (Pepe 2003, section 5.2). Where the variance vanishes
+    (perfect separation, one constant score) DeLong's method says nothing and Newcombe's method 5
+    (2006) takes its place.
 
     Args:
         labels: 0 or 1, both present, shape (n,).
@@ -43,7 +48,9 @@ def roc_auc(labels: Ints, scores: Floats, patients: Ints) -> Interval:
     """
     area, variance = auc_and_variance(labels, scores, patients)
     if variance <= 1e-15 or not 0 < area < 1:
-        low, high = _newcombe(area, np.unique(patients[labels == 1]).size, np.unique(patients[labels == 0]).size)
+        low, high = _newcombe(
+            area, np.unique(patients[labels == 1]).size, np.unique(patients[labels == 0]).size
+        )
         return Interval(area, low, high)
     half = Z * np.sqrt(variance) / (area * (1 - area))
     return Interval(area, float(expit(logit(area) - half)), float(expit(logit(area) + half)))
@@ -56,7 +63,10 @@ def auc_and_variance(labels: Ints, scores: Floats, patients: Ints) -> tuple[floa
 
 
 def roc_auc_gain(labels: Ints, scores: Floats, others: Floats, patients: Ints) -> Interval:
-    """AUC of `scores` less that of `others` on the same rows, with DeLong's paired interval (clustered as in `roc_auc`)."""
+    """AUC of `scores` less that of `others`, with DeLong's paired interval.
+
+    Clustered as in `roc_auc`.
+    """
     area, components = _components(labels, scores)
     other_area, other_components = _components(labels, others)
     gain = area - other_area
@@ -67,7 +77,8 @@ def roc_auc_gain(labels: Ints, scores: Floats, others: Floats, patients: Ints) -
 def _components(labels: Ints, scores: Floats) -> tuple[float, Floats]:
     """AUC, and by row the share of the other class that it is ranked rightly against, less the AUC.
 
-    Sun & Xu (2014) get DeLong's structural components from overall and within-class midranks, in O(n log n).
+    Sun & Xu (2014) get DeLong's structural components from overall and within-class midranks, in
+    O(n log n).
     """
     positive, negative = labels == 1, labels == 0
     m, n = int(positive.sum()), int(negative.sum())
@@ -96,11 +107,19 @@ def _corrected(clusters: int) -> float:
 
 
 def _newcombe(area: float, m: int, n: int) -> tuple[float, float]:
-    """Newcombe (2006), Statistics in Medicine 25:559, method 5: a score-like interval with Hanley and McNeil's variance."""
+    """Newcombe (2006), Statistics in Medicine 25:559, method 5.
+
+    A score-like interval with Hanley and McNeil's variance.
+    """
     half = (m + n) / 2 - 1
 
     def distance(theta: float) -> float:
-        spread = theta * (1 - theta) * (1 + half * (1 - theta) / (2 - theta) + half * theta / (1 + theta)) / (m * n)
+        spread = (
+            theta
+            * (1 - theta)
+            * (1 + half * (1 - theta) / (2 - theta) + half * theta / (1 + theta))
+            / (m * n)
+        )
         return (theta - area) ** 2 - Z**2 * spread
 
     low = 0.0 if area <= 0 else float(brentq(distance, 0.0, area * (1 - 1e-12)))
@@ -111,8 +130,9 @@ def _newcombe(area: float, m: int, n: int) -> tuple[float, float]:
 def proportion(hits: NDArray[np.bool_], patients: Ints) -> Interval | None:
     """Share of hits with Wilson's interval (1927); None without rows.
 
-    Several rows of one patient count as fewer than independent ones: the number of trials is divided by the design effect
-    of the cluster sums (Rao & Scott 1992), and never exceeds the number of rows.
+    Several rows of one patient count as fewer than independent ones: the number of trials is
+    divided by the design effect of the cluster sums (Rao & Scott 1992), and never exceeds the
+    number of rows.
 
     Args:
         hits: shape (n,).

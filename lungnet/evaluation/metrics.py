@@ -1,4 +1,7 @@
-"""A predictions table comes in; every figure with its 95 % interval over patients, the baselines and a verdict go out."""
+"""A predictions table comes in.
+
+Every figure with its 95 % interval over patients, the baselines and a verdict go out.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +13,14 @@ from numpy.typing import NDArray
 
 from lungnet import seeds
 from lungnet.evaluation import bootstrap
-from lungnet.evaluation.baselines import LargestDiameter, Prior, brier_scores, largest_diameter, log_losses, prior
+from lungnet.evaluation.baselines import (
+    LargestDiameter,
+    Prior,
+    brier_scores,
+    largest_diameter,
+    log_losses,
+    prior,
+)
 from lungnet.evaluation.curves import (
     Curve,
     OperatingPoint,
@@ -44,9 +54,10 @@ class EvaluationOptions:
 
     Attributes:
         split: which rows; None: `test`, else out-of-fold, else all.
-        threshold: called positive at or above it, 0..1; None: chosen on validation rows or the other folds, else 0.5.
-        train_prevalence: share of positives among the training rows, for the constant prior; None: training rows of the
-            table where there are any, else the scored rows' own.
+        threshold: called positive at or above it, 0..1; None: chosen on validation rows or the
+            other folds, else 0.5.
+        train_prevalence: share of positives among the training rows, for the constant prior; None:
+            training rows of the table where there are any, else the scored rows' own.
         replicates: bootstrap cohorts, at least 100.
         seed: of the bootstrap.
         synthetic: the patients are made up; also true where the table's column `synthetic` says so.
@@ -61,7 +72,10 @@ class EvaluationOptions:
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot be."""
-        for name, value in (("threshold", self.threshold), ("train_prevalence", self.train_prevalence)):
+        for name, value in (
+            ("threshold", self.threshold),
+            ("train_prevalence", self.train_prevalence),
+        ):
             if value is not None and not 0 <= value <= 1:
                 raise ValueError(f"{name} {value}; expected 0..1")
         if self.replicates < 100:
@@ -76,7 +90,8 @@ class Metrics:
         split: which rows were scored.
         rows: the scored rows, with a further bool column `called` (at or above the threshold).
         patients: number of patients among them.
-        figures: name -> figure with interval, or None where it is undefined (no row was called positive: no `ppv`).
+        figures: name -> figure with interval, or None where it is undefined (no row was called
+            positive: no `ppv`).
         threshold: where a probability becomes a yes.
         prior: the constant prevalence.
         largest_diameter: the diameter alone, or None where no diameters are known.
@@ -112,12 +127,17 @@ class Metrics:
 
     @property
     def verdict(self) -> str:
-        """`skill` where the AUC's lower bound is above 0.5 and the log loss below the constant prior's; else `no skill`."""
-        skill = self.figure("roc_auc").low > 0.5 and self.figure("log_loss").value < self.prior.log_loss
+        """`skill`: the AUC's lower bound is above 0.5 and the log loss below the prior's.
+
+        Or `no skill`.
+        """
+        skill = (
+            self.figure("roc_auc").low > 0.5 and self.figure("log_loss").value < self.prior.log_loss
+        )
         return "skill" if skill else "no skill"
 
     def figure(self, name: str) -> Interval:
-        """One figure that is never undefined (`roc_auc`, `log_loss`, `brier`, `pr_auc`, `ece`, `accuracy`, ...)."""
+        """One figure that is never undefined (`roc_auc`, `log_loss`, `accuracy`, ...)."""
         found = self.figures[name]
         if found is None:
             raise KeyError(name)
@@ -131,14 +151,25 @@ class Metrics:
             "patients": self.patients,
             "split": self.split,
             "verdict": self.verdict,
-            **{name: None if figure is None else figure.as_json() for name, figure in self.figures.items()},
+            **{
+                name: None if figure is None else figure.as_json()
+                for name, figure in self.figures.items()
+            },
             "threshold": self.threshold.as_json(),
             "baselines": {
                 "prior": self.prior.as_json(),
-                "largest_diameter": None if self.largest_diameter is None else self.largest_diameter.as_json(),
+                "largest_diameter": None
+                if self.largest_diameter is None
+                else self.largest_diameter.as_json(),
             },
-            "reliability": [{**vars(one), "observed": one.observed.as_json()} for one in self.reliability],
-            "intervals": {**METHODS, "replicates": self.options.replicates, "seed": self.options.seed},
+            "reliability": [
+                {**vars(one), "observed": one.observed.as_json()} for one in self.reliability
+            ],
+            "intervals": {
+                **METHODS,
+                "replicates": self.options.replicates,
+                "seed": self.options.seed,
+            },
             "notes": list(self.notes),
             "synthetic": self.synthetic,
         }
@@ -158,7 +189,11 @@ def evaluate_table(table: pd.DataFrame, options: EvaluationOptions | None = None
     table = check_predictions(table)
     rows, split = scored_rows(table, options.split)
     patients = pd.factorize(rows["patient_id"])[0].astype(np.int64)
-    threshold = Threshold(options.threshold, "given") if options.threshold is not None else choose_threshold(table, rows)
+    threshold = (
+        Threshold(options.threshold, "given")
+        if options.threshold is not None
+        else choose_threshold(table, rows)
+    )
     rows = rows.assign(called=threshold.decide(rows))
     labels, probabilities = rows["label"].to_numpy(), rows["probability"].to_numpy()
     constant = prior(labels, _train_prevalence(table, options))
@@ -177,8 +212,12 @@ def evaluate_table(table: pd.DataFrame, options: EvaluationOptions | None = None
         figures=figures,
         threshold=threshold,
         prior=constant,
-        largest_diameter=largest_diameter(table, rows, patients, seeds.stream(options.seed, "groups")),
-        roc=Curve(bootstrap.FPR_GRID, highest_tpr(*counts, bootstrap.FPR_GRID), *bootstrap.band(draws.tpr)),
+        largest_diameter=largest_diameter(
+            table, rows, patients, seeds.stream(options.seed, "groups")
+        ),
+        roc=Curve(
+            bootstrap.FPR_GRID, highest_tpr(*counts, bootstrap.FPR_GRID), *bootstrap.band(draws.tpr)
+        ),
         roc_points=roc_curve(labels, probabilities),
         precision_recall=precision_recall_curve(labels, probabilities),
         reliability=bins,
@@ -189,7 +228,9 @@ def evaluate_table(table: pd.DataFrame, options: EvaluationOptions | None = None
     )
 
 
-def _ranking_figures(labels: Ints, probabilities: Floats, patients: Ints, draws: bootstrap.Replicates) -> dict[str, Interval | None]:
+def _ranking_figures(
+    labels: Ints, probabilities: Floats, patients: Ints, draws: bootstrap.Replicates
+) -> dict[str, Interval | None]:
     hits, rows = ranking(probabilities).counts(labels.astype(np.float64))
     sensitivity = float(highest_tpr(hits, rows, np.array([1 - bootstrap.RATE]))[0])
     specificity = specificity_at(bootstrap.RATE, hits, rows)
@@ -201,8 +242,13 @@ def _ranking_figures(labels: Ints, probabilities: Floats, patients: Ints, draws:
     }
 
 
-def _probability_figures(labels: Ints, probabilities: Floats, constant: Prior, draws: bootstrap.Replicates) -> dict[str, Interval | None]:
-    loss, brier = float(log_losses(labels, probabilities).mean()), float(brier_scores(labels, probabilities).mean())
+def _probability_figures(
+    labels: Ints, probabilities: Floats, constant: Prior, draws: bootstrap.Replicates
+) -> dict[str, Interval | None]:
+    loss, brier = (
+        float(log_losses(labels, probabilities).mean()),
+        float(brier_scores(labels, probabilities).mean()),
+    )
     # The prior's loss of a replicate depends on its share of positives only.
     both, q = np.array([0, 1]), np.full(2, constant.probability)
     shares = np.column_stack([1 - draws.prevalence, draws.prevalence])
@@ -210,15 +256,21 @@ def _probability_figures(labels: Ints, probabilities: Floats, constant: Prior, d
     figures: dict[str, Interval | None] = {
         "log_loss": bootstrap.interval(loss, draws.log_loss),
         "brier": bootstrap.interval(brier, draws.brier),
-        "log_loss_gain": bootstrap.interval(constant.log_loss - loss, of_prior_loss - draws.log_loss),
+        "log_loss_gain": bootstrap.interval(
+            constant.log_loss - loss, of_prior_loss - draws.log_loss
+        ),
         "brier_skill": None,
     }
     if constant.brier > 0 and (of_prior_brier > 0).all():
-        figures["brier_skill"] = bootstrap.interval(1 - brier / constant.brier, 1 - draws.brier / of_prior_brier)
+        figures["brier_skill"] = bootstrap.interval(
+            1 - brier / constant.brier, 1 - draws.brier / of_prior_brier
+        )
     return figures
 
 
-def _decision_figures(truth: NDArray[np.bool_], called: NDArray[np.bool_], patients: Ints) -> dict[str, Interval | None]:
+def _decision_figures(
+    truth: NDArray[np.bool_], called: NDArray[np.bool_], patients: Ints
+) -> dict[str, Interval | None]:
     return {
         "accuracy": proportion(called == truth, patients),
         "sensitivity": proportion(called[truth], patients[truth]),
@@ -241,11 +293,16 @@ def _notes(table: pd.DataFrame, rows: pd.DataFrame) -> tuple[str, ...]:
     learned = set(table.loc[(table["split"] == TRAIN) & (table["fold"] < 0), "patient_id"])
     both = sorted(learned & set(rows["patient_id"]))
     if both:
-        notes.append(f"{len(both)} scored patients are also in split train: the figures flatter the model")
+        notes.append(
+            f"{len(both)} scored patients are also in split train: the figures flatter the model"
+        )
     if (rows["fold"] >= 0).any():
         split = rows.groupby("patient_id")["fold"].nunique()
         if (split > 1).any():
-            notes.append(f"{int((split > 1).sum())} patients have rows in several folds: a model may have seen them")
+            notes.append(
+                f"{int((split > 1).sum())} patients have rows in several folds: a model may have "
+                "seen them"
+            )
     if rows["label"].sum() < 10 or len(rows) - rows["label"].sum() < 10:
         notes.append("fewer than 10 rows of a class: intervals of so few are rough")
     return tuple(notes)

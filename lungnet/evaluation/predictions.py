@@ -1,4 +1,7 @@
-"""A predictions table comes in, as a CSV or a DataFrame; checked, typed rows go out, or one sentence naming row and column."""
+"""A predictions table comes in, as a CSV or a DataFrame.
+
+Checked, typed rows go out, or one sentence naming row and column.
+"""
 
 import csv
 import io
@@ -13,13 +16,15 @@ from lungnet.errors import PredictionsError
 
 REQUIRED = ("patient_id", "label", "probability")
 KEY = ("patient_id", "series_uid", "sample")
-"""A row is named by these: a patient, or one of its series, or one sample (a nodule, say) of a series."""
+"""A row is named by these: a patient, or one of its series, or one sample (a nodule, say) of a
+series."""
 
 LARGEST_FILE_BYTES = 512 * 2**20
 NO_FOLD = -1
 TRAIN, VALIDATION, TEST, OUT_OF_FOLD, ALL = "train", "validation", "test", "out-of-fold", "all"
 SEEN = (TRAIN, VALIDATION)
-"""Splits that a model has learned from: never scored unasked; with folds, a patient is in them once for each fold."""
+"""Splits that a model has learned from: never scored unasked; with folds, a patient is in them once
+for each fold."""
 
 SYNTHETIC_WORDS = {"": False, "0": False, "1": True, "false": False, "true": True}
 
@@ -28,8 +33,9 @@ def read_predictions(path: Path) -> pd.DataFrame:
     """Read a CSV of predictions, UTF-8 with a header line and commas.
 
     Args:
-        path: columns `patient_id`, `label` (0 or 1) and `probability` (0..1); optional `series_uid`, `sample`, `split`,
-            `fold` (-1 or empty: none), `diameter_mm` (empty: nothing found), `synthetic`; further columns stay text.
+        path: columns `patient_id`, `label` (0 or 1) and `probability` (0..1); optional
+            `series_uid`, `sample`, `split`, `fold` (-1 or empty: none), `diameter_mm` (empty:
+            nothing found), `synthetic`; further columns stay text.
 
     Returns:
         A row per prediction in the file's order, typed as `check_predictions` says.
@@ -42,7 +48,9 @@ def read_predictions(path: Path) -> pd.DataFrame:
     return check_predictions(table, [f"{path}: line {line}" for line in lines], str(path))
 
 
-def check_predictions(table: pd.DataFrame, places: Sequence[str] | None = None, where: str = "predictions") -> pd.DataFrame:
+def check_predictions(
+    table: pd.DataFrame, places: Sequence[str] | None = None, where: str = "predictions"
+) -> pd.DataFrame:
     """Type and check a table of predictions.
 
     Args:
@@ -51,16 +59,24 @@ def check_predictions(table: pd.DataFrame, places: Sequence[str] | None = None, 
         where: what to call the whole table.
 
     Returns:
-        A new table, index 0..n-1: `patient_id`, `series_uid`, `sample`, `split` text, `label` int64, `fold` int64,
-        `probability` and `diameter_mm` float64, `synthetic` bool; every one of these columns present.
+        A new table, index 0..n-1: `patient_id`, `series_uid`, `sample`, `split` text, `label`
+        int64, `fold` int64, `probability` and `diameter_mm` float64, `synthetic` bool; every one of
+        these columns present.
 
     Raises:
         PredictionsError: a column missing or twice, no rows, a value out of range, a row twice.
     """
     _check_columns(list(table.columns), where)
     if table.empty:
-        raise PredictionsError(f"{where}: holds no predictions; expected a header and a row per patient with {', '.join(REQUIRED)}")
-    places = places if places is not None else [f"{where}: row {row}" for row in range(1, len(table) + 1)]
+        raise PredictionsError(
+            f"{where}: holds no predictions; expected a header and a row per patient with "
+            f"{', '.join(REQUIRED)}"
+        )
+    places = (
+        places
+        if places is not None
+        else [f"{where}: row {row}" for row in range(1, len(table) + 1)]
+    )
     table = table.reset_index(drop=True)
     for column in ("series_uid", "sample", "split", "fold", "diameter_mm", "synthetic"):
         if column not in table:
@@ -68,14 +84,29 @@ def check_predictions(table: pd.DataFrame, places: Sequence[str] | None = None, 
     for column in (*KEY, "split"):
         table[column] = _texts(table[column])
     _refuse(table["patient_id"] == "", "patient_id", table, places, "an id")
-    table["label"] = _numbers(table, "label", places, "0 or 1", lambda v: (v == 0) | (v == 1)).astype(np.int64)
-    table["probability"] = _numbers(table, "probability", places, "a number from 0 to 1", lambda v: (v >= 0) & (v <= 1))
+    table["label"] = _numbers(
+        table, "label", places, "0 or 1", lambda v: (v == 0) | (v == 1)
+    ).astype(np.int64)
+    table["probability"] = _numbers(
+        table, "probability", places, "a number from 0 to 1", lambda v: (v >= 0) & (v <= 1)
+    )
     whole = "a whole number from 0, or -1 for none"
-    table["fold"] = _numbers(table, "fold", places, whole, lambda v: (v >= NO_FOLD) & (v == np.floor(v)), NO_FOLD).astype(np.int64)
+    table["fold"] = _numbers(
+        table, "fold", places, whole, lambda v: (v >= NO_FOLD) & (v == np.floor(v)), NO_FOLD
+    ).astype(np.int64)
     millimetres = "millimetres from 0 to 1000, or nothing"
-    table["diameter_mm"] = _numbers(table, "diameter_mm", places, millimetres, lambda v: np.isnan(v) | ((v >= 0) & (v <= 1000)), np.nan)
+    table["diameter_mm"] = _numbers(
+        table,
+        "diameter_mm",
+        places,
+        millimetres,
+        lambda v: np.isnan(v) | ((v >= 0) & (v <= 1000)),
+        np.nan,
+    )
     words = _texts(table["synthetic"]).str.lower()
-    _refuse(~words.isin(list(SYNTHETIC_WORDS)), "synthetic", table, places, "true, false or nothing")
+    _refuse(
+        ~words.isin(list(SYNTHETIC_WORDS)), "synthetic", table, places, "true, false or nothing"
+    )
     table["synthetic"] = words.map(SYNTHETIC_WORDS).astype(bool)
     _check_duplicates(table, places)
     return table
@@ -84,8 +115,8 @@ def check_predictions(table: pd.DataFrame, places: Sequence[str] | None = None, 
 def scored_rows(table: pd.DataFrame, split: str | None = None) -> tuple[pd.DataFrame, str]:
     """The rows that a score may honestly be computed on, and the name of that choice.
 
-    Without a wish: rows of split `test`; else out-of-fold rows (`fold` >= 0); else, where no split is named or all rows
-    bear the same name, every row.
+    Without a wish: rows of split `test`; else out-of-fold rows (`fold` >= 0); else, where no split
+    is named or all rows bear the same name, every row.
 
     Args:
         table: as `check_predictions` returns it.
@@ -103,7 +134,9 @@ def scored_rows(table: pd.DataFrame, split: str | None = None) -> tuple[pd.DataF
     else:
         rows = table[table["split"] == split]
         if rows.empty:
-            raise PredictionsError(f"predictions: no row has the split {split!r}; found {', '.join(map(repr, names))}")
+            raise PredictionsError(
+                f"predictions: no row has the split {split!r}; found {', '.join(map(repr, names))}"
+            )
     positives = int(rows["label"].sum())
     if positives in (0, len(rows)):
         label = int(positives > 0)
@@ -121,7 +154,10 @@ def _default_rows(table: pd.DataFrame, names: list[str]) -> tuple[pd.DataFrame, 
     if held_out.any():
         return table[held_out], OUT_OF_FOLD
     if len(names) > 1:
-        raise PredictionsError(f"predictions: column split holds {', '.join(map(repr, names))} but no 'test'; name the split to score")
+        raise PredictionsError(
+            f"predictions: column split holds {', '.join(map(repr, names))} but no 'test'; name "
+            "the split to score"
+        )
     return table, names[0] or ALL
 
 
@@ -129,17 +165,23 @@ def _decode(path: Path) -> str:
     try:
         if path.stat().st_size > LARGEST_FILE_BYTES:
             raise PredictionsError(
-                f"{path}: {path.stat().st_size} bytes, more than the {LARGEST_FILE_BYTES} that a predictions table may have"
+                f"{path}: {path.stat().st_size} bytes, more than the {LARGEST_FILE_BYTES} that a "
+                "predictions table may have"
             )
         data = path.read_bytes()
     except OSError as error:
-        raise PredictionsError(f"{path}: {error.strerror or error}; expected a CSV of predictions") from error
+        raise PredictionsError(
+            f"{path}: {error.strerror or error}; expected a CSV of predictions"
+        ) from error
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         byte = data[error.start]
-        raise PredictionsError(f"{path}: line {line}: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8 throughout") from error
+        raise PredictionsError(
+            f"{path}: line {line}: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8 "
+            "throughout"
+        ) from error
 
 
 def _parse(text: str, path: Path) -> tuple[list[str], list[list[str]], list[int]]:
@@ -155,14 +197,20 @@ def _parse(text: str, path: Path) -> tuple[list[str], list[list[str]], list[int]
                 header = [cell.strip() for cell in row]
                 _check_columns(header, f"{path}: line {reader.line_num}")
             elif len(row) != len(header):
-                raise PredictionsError(f"{path}: line {reader.line_num} has {len(row)} cells, its header {len(header)}")
+                raise PredictionsError(
+                    f"{path}: line {reader.line_num} has {len(row)} cells, its header {len(header)}"
+                )
             else:
                 rows.append(row)
                 lines.append(reader.line_num)
     except csv.Error as error:
-        raise PredictionsError(f"{path}: line {reader.line_num}: {error}; expected comma-separated values") from error
+        raise PredictionsError(
+            f"{path}: line {reader.line_num}: {error}; expected comma-separated values"
+        ) from error
     if not header:
-        raise PredictionsError(f"{path}: is empty; expected a header with {', '.join(REQUIRED)} and a row per patient")
+        raise PredictionsError(
+            f"{path}: is empty; expected a header with {', '.join(REQUIRED)} and a row per patient"
+        )
     return header, rows, lines
 
 
@@ -170,10 +218,15 @@ def _check_columns(columns: list[str], where: str) -> None:
     missing = [name for name in REQUIRED if name not in columns]
     if missing:
         found = ", ".join(map(_quoted, columns[:12])) or "none"
-        raise PredictionsError(f"{where}: column {missing[0]} is missing; found {found}; expected at least {', '.join(REQUIRED)}")
+        raise PredictionsError(
+            f"{where}: column {missing[0]} is missing; found {found}; expected at least "
+            f"{', '.join(REQUIRED)}"
+        )
     twice = next((name for name in columns if columns.count(name) > 1), None)
     if twice is not None:
-        raise PredictionsError(f"{where}: column {_quoted(twice)} stands twice in the header; expected once")
+        raise PredictionsError(
+            f"{where}: column {_quoted(twice)} stands twice in the header; expected once"
+        )
 
 
 def _numbers(
@@ -184,7 +237,10 @@ def _numbers(
     holds: Callable[[pd.Series], pd.Series],
     empty: float | None = None,
 ) -> pd.Series:
-    """The column as float64; `empty` stands for cells with nothing in them, which are refused where it is None."""
+    """The column as float64.
+
+    `empty` stands for cells with nothing in them, which are refused where it is None.
+    """
     values = table[column]
     if empty is not None:
         missing = values.isna() | (_texts(values) == "" if not is_numeric_dtype(values) else False)
@@ -199,14 +255,21 @@ def _numbers(
     return numbers
 
 
-def _refuse(bad: "pd.Series[bool]", column: str, table: pd.DataFrame, places: Sequence[str], expected: str) -> None:
+def _refuse(
+    bad: "pd.Series[bool]", column: str, table: pd.DataFrame, places: Sequence[str], expected: str
+) -> None:
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
-        raise PredictionsError(f"{places[row]}, column {column}: {_quoted(table[column].iloc[row])} where {expected} was expected")
+        raise PredictionsError(
+            f"{places[row]}, column {column}: {_quoted(table[column].iloc[row])} where {expected} "
+            "was expected"
+        )
 
 
 def _check_duplicates(table: pd.DataFrame, places: Sequence[str]) -> None:
-    keys = table[[*KEY, "split"]].assign(fold=table["fold"].where(table["split"].isin(SEEN), NO_FOLD))
+    keys = table[[*KEY, "split"]].assign(
+        fold=table["fold"].where(table["split"].isin(SEEN), NO_FOLD)
+    )
     twice = keys.duplicated()
     if not twice.any():
         return
@@ -215,7 +278,8 @@ def _check_duplicates(table: pd.DataFrame, places: Sequence[str]) -> None:
     columns = [name for name in KEY if keys.at[row, name]]
     what = ", ".join(f"{name} {_quoted(keys.at[row, name])}" for name in columns)
     raise PredictionsError(
-        f"{places[row]}, column {columns[-1]}: {what} was already given by {places[first].rpartition(': ')[2]}; "
+        f"{places[row]}, column {columns[-1]}: {what} was already given by "
+        f"{places[first].rpartition(': ')[2]}; "
         "expected one row for each (a column sample tells several of one patient or series apart)"
     )
 

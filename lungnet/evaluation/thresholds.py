@@ -1,4 +1,7 @@
-"""Where a score becomes a yes: the threshold is chosen on other patients than those it is judged on."""
+"""Where a score becomes a yes.
+
+The threshold is chosen on other patients than those it is judged on.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,8 +21,8 @@ class Threshold:
 
     Attributes:
         value: the threshold; with one per fold, their median.
-        source: `given`, `validation` (most accurate on the validation rows), `other folds` (most accurate on the rows
-            of the other folds) or `default` (0.5, nothing to choose on).
+        source: `given`, `validation` (most accurate on the validation rows), `other folds` (most
+            accurate on the rows of the other folds) or `default` (0.5, nothing to choose on).
         by_fold: fold -> threshold, where every fold has its own.
     """
 
@@ -29,7 +32,11 @@ class Threshold:
 
     def as_json(self) -> dict[str, object]:
         """Keys `value`, `source`, `by_fold`."""
-        return {"value": self.value, "source": self.source, "by_fold": {str(fold): value for fold, value in self.by_fold}}
+        return {
+            "value": self.value,
+            "source": self.source,
+            "by_fold": {str(fold): value for fold, value in self.by_fold},
+        }
 
     def decide(self, rows: pd.DataFrame) -> NDArray[np.bool_]:
         """Which rows (columns `probability`, `fold`) are called positive."""
@@ -38,27 +45,37 @@ class Threshold:
 
 
 def choose_threshold(table: pd.DataFrame, rows: pd.DataFrame) -> Threshold:
-    """The threshold for `rows` of `table`, learned from the validation rows or else from the other folds.
+    """The threshold for `rows`, learned from the validation rows of `table` or the other folds.
 
     Args:
         table: all predictions, as `check_predictions` returns them.
         rows: those of it that are to be scored.
     """
-    for source, parts in (("validation", _same_fold(table, rows, (VALIDATION,))), ("other folds", _other_folds(rows))):
-        chosen = [(part, reference) for part, reference in parts if reference["label"].nunique() == 2]
+    for source, parts in (
+        ("validation", _same_fold(table, rows, (VALIDATION,))),
+        ("other folds", _other_folds(rows)),
+    ):
+        chosen = [
+            (part, reference) for part, reference in parts if reference["label"].nunique() == 2
+        ]
         if parts and len(chosen) == len(parts):
-            values = [most_accurate(reference["label"].to_numpy(), reference["probability"].to_numpy()) for _, reference in chosen]
+            values = [
+                most_accurate(reference["label"].to_numpy(), reference["probability"].to_numpy())
+                for _, reference in chosen
+            ]
             folds = [int(part["fold"].iloc[0]) for part, _ in chosen]
             by_fold = tuple(zip(folds, values, strict=True)) if len(values) > 1 else ()
             return Threshold(float(np.median(values)), source, by_fold)
     return Threshold(DEFAULT, "default")
 
 
-def references(table: pd.DataFrame, rows: pd.DataFrame, rng: np.random.Generator) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+def references(
+    table: pd.DataFrame, rows: pd.DataFrame, rng: np.random.Generator
+) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
     """Parts of `rows`, each with rows of other patients from which a baseline may learn.
 
-    Training and validation rows of the same fold, where the table has them; else the rows of the other folds; else ten
-    random groups of patients, each learning from the other nine.
+    Training and validation rows of the same fold, where the table has them; else the rows of the
+    other folds; else ten random groups of patients, each learning from the other nine.
 
     Args:
         table: all predictions.
@@ -75,10 +92,12 @@ def references(table: pd.DataFrame, rows: pd.DataFrame, rng: np.random.Generator
 
 
 def most_accurate(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> float:
-    """The threshold with the most right answers for `score >= threshold`, midway between two neighboring scores.
+    """The threshold with the most right answers for `score >= threshold`.
 
-    Of equally good ones it is the highest, which gives the fewest false alarms; below all scores it is the lowest score,
-    above all the next number after the highest.
+    Midway between two neighboring scores.
+
+    Of equally good ones it is the highest, which gives the fewest false alarms; below all scores it
+    is the lowest score, above all the next number after the highest.
     """
     order = np.argsort(scores, kind="stable")
     levels, first = np.unique(scores[order], return_index=True)
@@ -93,10 +112,16 @@ def most_accurate(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> flo
     return float((levels[best - 1] + levels[best]) / 2)
 
 
-def _same_fold(table: pd.DataFrame, rows: pd.DataFrame, splits: tuple[str, ...]) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+def _same_fold(
+    table: pd.DataFrame, rows: pd.DataFrame, splits: tuple[str, ...]
+) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
     learning = table[table["split"].isin(splits)].drop(index=rows.index, errors="ignore")
     return (
-        list(_without_own_patients(((part, learning[learning["fold"] == fold]) for fold, part in rows.groupby("fold"))))
+        list(
+            _without_own_patients(
+                ((part, learning[learning["fold"] == fold]) for fold, part in rows.groupby("fold"))
+            )
+        )
         if len(learning)
         else []
     )
@@ -106,9 +131,15 @@ def _other_folds(rows: pd.DataFrame) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
     folds = sorted(set(rows["fold"]))
     if len(folds) < 2:
         return []
-    return list(_without_own_patients((rows[rows["fold"] == fold], rows[rows["fold"] != fold]) for fold in folds))
+    return list(
+        _without_own_patients(
+            (rows[rows["fold"] == fold], rows[rows["fold"] != fold]) for fold in folds
+        )
+    )
 
 
-def _without_own_patients(parts: Iterator[tuple[pd.DataFrame, pd.DataFrame]]) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+def _without_own_patients(
+    parts: Iterator[tuple[pd.DataFrame, pd.DataFrame]],
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     for part, reference in parts:
         yield part, reference[~reference["patient_id"].isin(part["patient_id"])]

@@ -1,4 +1,7 @@
-"""A bundle made ready to answer: one new series in, a calibrated probability with its candidates out."""
+"""A bundle made ready to answer.
+
+One new series in, a calibrated probability with its candidates out.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -64,7 +67,8 @@ class Predictor:
     """Answers for series with one bundle, whose exported network it holds compiled.
 
     Raises:
-        BundleError: the bundle fails its checks, or its scans were prepared by other rules than this version's.
+        BundleError: the bundle fails its checks, or its scans were prepared by other rules than
+            this version's.
         UsageError: the bundle's network judges single nodules and cannot judge a series.
     """
 
@@ -73,30 +77,39 @@ class Predictor:
         self.shown = self.bundle.experiment.input
         if self.shown.kind == "nodule":
             raise UsageError(
-                f"{path}: this network judges crops around known nodules, not series; expected a bundle of a bag or volume run"
+                f"{path}: this network judges crops around known nodules, not series; expected a "
+                "bundle of a bag or volume run"
             )
         spec = self.bundle.experiment.preparation
         if self.bundle.preparation_hash != spec.preparation_hash():
             raise BundleError(
-                f"{path}: trained on scans of preparation {self.bundle.preparation_hash}, this lungnet prepares {spec.preparation_hash()}; "
+                f"{path}: trained on scans of preparation {self.bundle.preparation_hash}, this "
+                f"lungnet prepares {spec.preparation_hash()}; "
                 "use the version that trained it, or train again"
             )
         try:
             self.calibration = Calibration.from_json(dict(self.bundle.calibration))
-            self._network: Any = openvino.Core().compile_model(self.bundle.network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+            self._network: Any = openvino.Core().compile_model(
+                self.bundle.network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+            )
         except (ValueError, RuntimeError) as error:
             raise BundleError(f"{path}: cannot be loaded ({str(error).splitlines()[0]})") from None
 
     def predict(self, volume: Volume) -> tuple[float, tuple[Seen, ...], tuple[Warned, ...]]:
         """Probability, candidates with weights, and warnings for a volume in HU."""
         scan = prepare(volume, self.bundle.experiment.preparation)
-        inputs = {name: value[None] for name, value in inputs_of(FreshScan(scan), self.shown).items()}
+        inputs = {
+            name: value[None] for name, value in inputs_of(FreshScan(scan), self.shown).items()
+        }
         outputs = self._network(inputs)
         probability = float(self.calibration.apply(outputs["logit"]).ravel()[0])
         seen: tuple[Seen, ...] = ()
         if self.shown.kind == "bag":
             weights = np.asarray(outputs["weights"])[0]
-            seen = tuple(Seen(c.centre_mm, c.radius_mm, round(float(w), 6)) for c, w in zip(scan.candidates, weights, strict=False))
+            seen = tuple(
+                Seen(c.centre_mm, c.radius_mm, round(float(w), 6))
+                for c, w in zip(scan.candidates, weights, strict=False)
+            )
         return probability, seen, scan.warnings
 
     def predict_series(self, found: Iterable[Found]) -> Iterator[Prediction]:
@@ -105,12 +118,19 @@ class Predictor:
             try:
                 probability, seen, warnings = self.predict(read_series(one))
             except SeriesRefused as refusal:
-                yield self._row(one, reason=refusal.reason, detail=refusal.detail, warnings=one.warnings)
+                yield self._row(
+                    one, reason=refusal.reason, detail=refusal.detail, warnings=one.warnings
+                )
             else:
                 yield self._row(one, probability=probability, candidates=seen, warnings=warnings)
 
     def _row(self, one: Found, **known: Any) -> Prediction:
-        blank: dict[str, Any] = {"reason": None, "detail": "", "probability": None, "candidates": ()}
+        blank: dict[str, Any] = {
+            "reason": None,
+            "detail": "",
+            "probability": None,
+            "candidates": (),
+        }
         return Prediction(
             path=str(one.path),
             patient_id=one.patient_id,

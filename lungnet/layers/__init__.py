@@ -1,4 +1,4 @@
-"""Keras layers, written in `keras.ops` only, and the tables by which a configuration chooses among them."""
+"""Keras layers in `keras.ops` only, and the tables by which a configuration chooses them."""
 
 from lungnet.layers.activations import ACTIVATIONS
 from lungnet.layers.bag_poolings import BAG_POOLINGS

@@ -9,8 +9,8 @@ from keras import ops
 class HUWindow(keras.layers.Layer):
     """Clip Hounsfield units to a window and scale it linearly to -1..1.
 
-    `y = 2 * (clip(x, low, high) - low) / (high - low) - 1`. As part of the network it travels with the weights: a
-    bundle cannot be fed with a window that it was not trained on.
+    `y = 2 * (clip(x, low, high) - low) / (high - low) - 1`. As part of the network it travels with
+    the weights: a bundle cannot be fed with a window that it was not trained on.
 
     Args:
         low_hu: lower end of the window.

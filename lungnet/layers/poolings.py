@@ -9,13 +9,17 @@ import keras
 def max_pooling(dimensions: int, channels: int) -> Any:
     """The largest of each 2 x 2 (x 2)."""
     del channels
-    return (keras.layers.MaxPooling2D if dimensions == 2 else keras.layers.MaxPooling3D)(2, padding="same")
+    return (keras.layers.MaxPooling2D if dimensions == 2 else keras.layers.MaxPooling3D)(
+        2, padding="same"
+    )
 
 
 def average_pooling(dimensions: int, channels: int) -> Any:
     """The mean of each 2 x 2 (x 2)."""
     del channels
-    return (keras.layers.AveragePooling2D if dimensions == 2 else keras.layers.AveragePooling3D)(2, padding="same")
+    return (keras.layers.AveragePooling2D if dimensions == 2 else keras.layers.AveragePooling3D)(
+        2, padding="same"
+    )
 
 
 def strided_convolution(dimensions: int, channels: int) -> Any:

@@ -1,1 +1,1 @@
-"""From a configuration to a network (`lungnet.models.build`), and from a run to a bundle (`lungnet.models.bundle`)."""
+"""From a configuration to a network (`build`), and from a run to a bundle (`bundle`)."""

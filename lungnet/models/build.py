@@ -1,4 +1,7 @@
-"""`build_model`: from a validated configuration to a network; nothing that it builds comes from a file of code."""
+"""`build_model`: from a validated configuration to a network.
+
+Nothing that it builds comes from a file of code.
+"""
 
 from typing import Any
 
@@ -18,22 +21,27 @@ def build_model(config: ModelConfig, shown: InputConfig) -> keras.Model:
     Inputs, by name (HU are `int16`):
         `nodule`: `image` (batch, *size).
         `volume`: `image` (batch, z, y, x).
-        `bag`: `image` (batch, candidates, z, y, x) and `present` (batch, candidates), 1 for a candidate, 0 for filling.
+        `bag`: `image` (batch, candidates, z, y, x) and `present` (batch, candidates), 1 for a
+            candidate, 0 for filling.
 
-    Outputs, by name: `logit` (batch, 1), the log-odds of malignancy before calibration; for bags also `weights`
-    (batch, candidates), each candidate's share in the answer.
+    Outputs, by name: `logit` (batch, 1), the log-odds of malignancy before calibration; for bags
+    also `weights` (batch, candidates), each candidate's share in the answer.
 
     Args:
         config: the network.
         shown: what it is shown.
 
     Raises:
-        ChoiceError: a name that is in no table, an option that a layer does not take, or an input too small.
+        ChoiceError: a name that is in no table, an option that a layer does not take, or an input
+            too small.
     """
     _check_size(config, shown)
     try:
         return _bag_model(config, shown) if shown.kind == "bag" else _image_model(config, shown)
-    except (TypeError, ValueError) as error:  # such as 8 groups of 12 channels, which shows only when shapes meet
+    except (
+        TypeError,
+        ValueError,
+    ) as error:  # such as 8 groups of 12 channels, which shows only when shapes meet
         raise ChoiceError("model", f"cannot be built: {_reason(error)}") from error
 
 
@@ -41,7 +49,9 @@ def _image_model(config: ModelConfig, shown: InputConfig) -> keras.Model:
     image = keras.Input(shown.size, dtype="int16", name="image")
     features = _encoder(config, shown)(image)
     logit = keras.layers.Dense(1, name="score")(features)
-    return keras.Model({"image": image}, {"logit": keras.layers.Identity(name="logit")(logit)}, name=shown.kind)
+    return keras.Model(
+        {"image": image}, {"logit": keras.layers.Identity(name="logit")(logit)}, name=shown.kind
+    )
 
 
 def _bag_model(config: ModelConfig, shown: InputConfig) -> keras.Model:
@@ -50,8 +60,13 @@ def _bag_model(config: ModelConfig, shown: InputConfig) -> keras.Model:
     crops = ops.reshape(image, (-1, *shown.size))
     features = _encoder(config, shown)(crops)
     features = ops.reshape(features, (-1, shown.candidates, features.shape[-1]))
-    logit, weights = build_choice(BAG_POOLINGS, config.bag_pooling, "model.bag_pooling")(features, present)
-    outputs = {"logit": keras.layers.Identity(name="logit")(logit), "weights": keras.layers.Identity(name="weights")(weights)}
+    logit, weights = build_choice(BAG_POOLINGS, config.bag_pooling, "model.bag_pooling")(
+        features, present
+    )
+    outputs = {
+        "logit": keras.layers.Identity(name="logit")(logit),
+        "weights": keras.layers.Identity(name="weights")(weights),
+    }
     return keras.Model({"image": image, "present": present}, outputs, name="bag")
 
 
@@ -60,7 +75,9 @@ def _encoder(config: ModelConfig, shown: InputConfig) -> keras.Model:
     parts = Parts(config, len(shown.size))
     image = keras.Input(shown.size, dtype="int16", name="crop")
     x = HUWindow(*shown.window_hu, name="window")(image)
-    x = choose(ARCHITECTURES, config.architecture, "model.architecture")(ops.expand_dims(x, -1), config, parts)
+    x = choose(ARCHITECTURES, config.architecture, "model.architecture")(
+        ops.expand_dims(x, -1), config, parts
+    )
     x = _global_pooling(config, parts.dimensions)(x)
     for units in config.hidden:
         x = keras.layers.Dropout(config.dropout)(x)
@@ -77,14 +94,22 @@ def _global_pooling(config: ModelConfig, dimensions: int) -> Any:
 def _reason(error: Exception) -> str:
     """The telling line of a Keras error."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return next((line for line in lines if not line.startswith("Exception encountered")), type(error).__name__)
+    return next(
+        (line for line in lines if not line.startswith("Exception encountered")),
+        type(error).__name__,
+    )
 
 
 def _check_size(config: ModelConfig, shown: InputConfig) -> None:
-    """Pooling and stride must leave at least one whole voxel: refuse what `same` padding would quietly fill up."""
+    """Pooling and stride must leave at least one whole voxel.
+
+    Refuse what `same` padding would quietly fill up.
+    """
     halvings = 0 if config.pooling.name == "none" else len(config.channels) - 1
     least = config.stem_stride * 2**halvings
     if min(shown.size) < least:
         raise ChoiceError(
-            "input.size", f"{list(shown.size)} is too small for {len(config.channels)} stages; at least {least} voxels along each axis"
+            "input.size",
+            f"{list(shown.size)} is too small for {len(config.channels)} stages; at least {least} "
+            "voxels along each axis",
         )

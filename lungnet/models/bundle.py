@@ -36,7 +36,8 @@ class Bundle:
     Attributes:
         path: its folder.
         experiment: the resolved configuration it was trained with.
-        preparation_hash: of the preparation its scans went through; None for networks fed from an npz.
+        preparation_hash: of the preparation its scans went through; None for networks fed from an
+            npz.
         calibration: numbers that turn a logit into a probability.
         training: how it was trained: patients, epochs, figures, `synthetic`.
         model_hash: 16 hexadecimal digits over all its files.
@@ -66,7 +67,8 @@ def open_bundle(path: Path) -> Bundle:
     """Check every byte of a bundle, then read what it says of itself.
 
     Raises:
-        BundleError: a file is missing, unexpected, too large or altered, or does not say what it must.
+        BundleError: a file is missing, unexpected, too large or altered, or does not say what it
+            must.
     """
     manifest = _checked_manifest(path)
     try:
@@ -74,8 +76,13 @@ def open_bundle(path: Path) -> Bundle:
     except ConfigError as error:
         raise BundleError(f"{path}: its configuration does not hold: {error}") from None
     if dump_experiment(experiment).encode() != (path / CONFIG).read_bytes():
-        raise BundleError(f"{path}: {CONFIG} is not as lungnet writes it; a bundle's configuration stands alone and extends nothing")
-    preparation, calibration, training = (_read_json(path / name) for name in (PREPARATION, CALIBRATION, TRAINING))
+        raise BundleError(
+            f"{path}: {CONFIG} is not as lungnet writes it; a bundle's configuration stands alone "
+            "and extends nothing"
+        )
+    preparation, calibration, training = (
+        _read_json(path / name) for name in (PREPARATION, CALIBRATION, TRAINING)
+    )
     return Bundle(
         path=path,
         experiment=experiment,
@@ -114,20 +121,34 @@ def _checked_manifest(path: Path) -> dict[str, Any]:
     if not is_ours:
         raise BundleError(f"{path}: {MANIFEST} was altered")
     files = body["files"]
-    if not isinstance(files, dict) or set(files) != set(EXPECTED) or set(_names(path)) != set(files):
+    if (
+        not isinstance(files, dict)
+        or set(files) != set(EXPECTED)
+        or set(_names(path)) != set(files)
+    ):
         strange = sorted(set(_names(path)) ^ set(EXPECTED))
-        raise BundleError(f"{path}: missing or unexpected in a bundle: {', '.join(strange) or MANIFEST}")
+        raise BundleError(
+            f"{path}: missing or unexpected in a bundle: {', '.join(strange) or MANIFEST}"
+        )
     for name, expected in files.items():
         size = (path / name).stat().st_size
         if size > LARGEST_BYTES:
-            raise BundleError(f"{path}: {name} has {size:,} bytes; at most {LARGEST_BYTES:,} are read")
+            raise BundleError(
+                f"{path}: {name} has {size:,} bytes; at most {LARGEST_BYTES:,} are read"
+            )
         if file_hash(path / name) != expected:
-            raise BundleError(f"{path}: {name} was altered or cut: its checksum does not hold; copy the bundle again")
+            raise BundleError(
+                f"{path}: {name} was altered or cut: its checksum does not hold; copy the bundle "
+                "again"
+            )
     return body
 
 
 def _manifest_bytes(body: Mapping[str, Any]) -> bytes:
-    """The one way a manifest is written, with a checksum over itself, so that no byte of it can change unnoticed."""
+    """The one way a manifest is written, with a checksum over itself.
+
+    No byte of it can change unnoticed.
+    """
     whole = {**body, "manifest_sha256": canonical_hash(body)}
     return (json.dumps(whole, indent=1, sort_keys=True) + "\n").encode()
 
@@ -140,7 +161,9 @@ def _names(folder: Path) -> list[str]:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > 10_000_000:
-            raise BundleError(f"{path}: {path.stat().st_size:,} bytes are too many for a description")
+            raise BundleError(
+                f"{path}: {path.stat().st_size:,} bytes are too many for a description"
+            )
         value = json.loads(path.read_bytes())
     except OSError as error:
         raise BundleError(f"{path}: {error.strerror}; expected a file of a bundle") from None

@@ -43,4 +43,6 @@ def build_choice(table: Mapping[str, Callable[..., Any]], choice: ChoiceConfig, 
     try:
         return builder(**choice.options)
     except (TypeError, ValueError) as error:
-        raise ChoiceError(f"{key}.options", f"do not fit {choice.name}: {str(error).splitlines()[0]}") from None
+        raise ChoiceError(
+            f"{key}.options", f"do not fit {choice.name}: {str(error).splitlines()[0]}"
+        ) from None

@@ -1,4 +1,7 @@
-"""A cohort in the layout of Kaggle's DSB2017: a folder of DICOM per patient, `labels.csv`, and the truth beside it."""
+"""A cohort in the layout of Kaggle's DSB2017.
+
+A folder of DICOM per patient, `labels.csv`, and the truth beside it.
+"""
 
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -18,7 +21,10 @@ from lungnet.progress import track
 
 SETTINGS, LABELS, TRUTH = "phantom.json", "labels.csv", "truth.csv"
 
-TRUTH_COLUMNS = "patient_id,nodule,x_mm,y_mm,z_mm,diameter_mm,malignancy,spiculation,lobulation,calcification,texture,site,label,synthetic"
+TRUTH_COLUMNS = (
+    "patient_id,nodule,x_mm,y_mm,z_mm,diameter_mm,malignancy,spiculation,lobulation,"
+    "calcification,texture,site,label,synthetic"
+)
 
 
 @dataclass(frozen=True)
@@ -48,28 +54,45 @@ class _Written:
     is_new: bool
 
 
-def make_cohort(out: Path, patients: int, seed: int, settings: PhantomConfig, jobs: int = 1) -> Summary:
+def make_cohort(
+    out: Path, patients: int, seed: int, settings: PhantomConfig, jobs: int = 1
+) -> Summary:
     """Write, or complete, a synthetic cohort; the bytes depend on seed and settings only.
 
     Args:
         out: the folder; patients whose folders are whole already are kept.
-        patients: how many, at least 1; a larger cohort of the same seed holds the smaller one, but for its labels.
+        patients: how many, at least 1; a larger cohort of the same seed holds the smaller one, but
+            for its labels.
         seed: decides everything random.
         settings: what kind of chests.
         jobs: processes; 1 works in this one.
 
     Raises:
-        UsageError: `out` holds a cohort of another seed or other settings, or a number is out of its bounds.
+        UsageError: `out` holds a cohort of another seed or other settings, or a number is out of
+            its bounds.
         MachineError: the disk is full or `out` cannot be written.
     """
     if patients < 1 or jobs < 1 or seed < 0:
-        raise UsageError(f"a phantom needs at least 1 patient, 1 job and a seed of 0 or more, not {patients}, {jobs} and {seed}")
+        raise UsageError(
+            f"a phantom needs at least 1 patient, 1 job and a seed of 0 or more, not {patients}, "
+            f"{jobs} and {seed}"
+        )
     _claim(out, seed, settings)
-    results = _in_processes(out, patients, seed, settings, jobs) if jobs > 1 else _here(out, patients, seed, settings)
+    results = (
+        _in_processes(out, patients, seed, settings, jobs)
+        if jobs > 1
+        else _here(out, patients, seed, settings)
+    )
     written = dict(track(results, "phantom", total=patients))
     ordered = [written[index] for index in range(patients)]
-    write_text(out / LABELS, "id,cancer\n" + "".join(f"{one.patient_id},{int(one.is_positive)}\n" for one in ordered))
-    write_text(out / TRUTH, TRUTH_COLUMNS + "\n" + "".join(f"{row}\n" for one in ordered for row in one.rows))
+    write_text(
+        out / LABELS,
+        "id,cancer\n" + "".join(f"{one.patient_id},{int(one.is_positive)}\n" for one in ordered),
+    )
+    write_text(
+        out / TRUTH,
+        TRUTH_COLUMNS + "\n" + "".join(f"{row}\n" for one in ordered for row in one.rows),
+    )
     made = sum(one.is_new for one in ordered)
     return Summary(
         patients=patients,
@@ -85,8 +108,18 @@ def truth_rows(plan: Plan) -> tuple[str, ...]:
     rows = []
     for number, nodule in enumerate(plan.nodules):
         centre = ",".join(f"{at:.2f}" for at in plan.centre_mm(nodule))
-        looks = f"{nodule.malignancy},{nodule.spiculation},{nodule.lobulation},{nodule.calcification},{nodule.texture}"
-        rows.append(f"{plan.patient_id},{number},{centre},{nodule.diameter_mm:.2f},{looks},{nodule.site},{int(nodule.is_malignant)},1")
+        ratings = (
+            nodule.malignancy,
+            nodule.spiculation,
+            nodule.lobulation,
+            nodule.calcification,
+            nodule.texture,
+        )
+        looks = ",".join(map(str, ratings))
+        rows.append(
+            f"{plan.patient_id},{number},{centre},{nodule.diameter_mm:.2f},{looks},"
+            f"{nodule.site},{int(nodule.is_malignant)},1"
+        )
     return tuple(rows)
 
 
@@ -108,21 +141,32 @@ def _claim(out: Path, seed: int, settings: PhantomConfig) -> None:
         write_json(marker, wanted)
         return
     except ValueError as error:
-        raise UsageError(f"{marker}: not the settings of a phantom cohort ({error}); choose another --out or delete the folder") from error
-    if not isinstance(found, dict) or (found.get("hash"), found.get("seed")) != (wanted["hash"], seed):
         raise UsageError(
-            f"{out}: holds a phantom cohort of another seed, other settings or another version of lungnet; "
+            f"{marker}: not the settings of a phantom cohort ({error}); choose another --out or "
+            "delete the folder"
+        ) from error
+    if not isinstance(found, dict) or (found.get("hash"), found.get("seed")) != (
+        wanted["hash"],
+        seed,
+    ):
+        raise UsageError(
+            f"{out}: holds a phantom cohort of another seed, other settings or another version of "
+            "lungnet; "
             "choose another --out or delete the folder"
         )
     remove_unfinished(out)
 
 
-def _here(out: Path, patients: int, seed: int, settings: PhantomConfig) -> Iterator[tuple[int, _Written]]:
+def _here(
+    out: Path, patients: int, seed: int, settings: PhantomConfig
+) -> Iterator[tuple[int, _Written]]:
     for index in range(patients):
         yield index, _write(out, index, seed, settings)
 
 
-def _in_processes(out: Path, patients: int, seed: int, settings: PhantomConfig, jobs: int) -> Iterator[tuple[int, _Written]]:
+def _in_processes(
+    out: Path, patients: int, seed: int, settings: PhantomConfig, jobs: int
+) -> Iterator[tuple[int, _Written]]:
     missing = []
     for index in range(patients):
         done = _reuse(out, index, seed, settings)
@@ -148,7 +192,9 @@ def _single_thread() -> None:
     import cv2
 
     cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent ends the workers in order
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches every process; the parent ends the workers in order
 
 
 def _reuse(out: Path, index: int, seed: int, settings: PhantomConfig) -> _Written | None:
@@ -169,4 +215,6 @@ def _write(out: Path, index: int, seed: int, settings: PhantomConfig) -> _Writte
         folder.mkdir()
         for name, data in dicom_files(patient):
             (folder / name).write_bytes(data)
-    return _Written(patient.patient_id, patient.plan.is_positive, truth_rows(patient.plan), is_new=True)
+    return _Written(
+        patient.patient_id, patient.plan.is_positive, truth_rows(patient.plan), is_new=True
+    )

@@ -1,8 +1,11 @@
-"""Which nodules a patient has, how they look and where they lie: the truth, drawn before any picture is made.
+"""Which nodules a patient has, how they look and where they lie.
 
-Sizes follow LIDC-IDRI: the median diameters of nodules that readers rated 1 to 5 for malignancy. The ratings of looks use
-LIDC's scales (Armato et al. 2011): spiculation and lobulation 1 none .. 5 marked; texture 1 ground glass, 3 part-solid, 5 solid;
-calcification 1 popcorn, 3 solid, 5 central, 6 absent.
+The truth, drawn before any picture is made.
+
+Sizes follow LIDC-IDRI: the median diameters of nodules that readers rated 1 to 5 for malignancy.
+The ratings of looks use LIDC's scales (Armato et al. 2011): spiculation and lobulation 1 none .. 5
+marked; texture 1 ground glass, 3 part-solid, 5 solid; calcification 1 popcorn, 3 solid, 5 central,
+6 absent.
 """
 
 from dataclasses import dataclass
@@ -23,7 +26,8 @@ MEDIAN_MM = (6.9, 7.6, 8.0, 11.9, 21.1)
 SMALLEST_MM, LARGEST_MM = 4.0, 32.0
 
 BENIGN_LARGE = (0.12, (12.0, 25.0))
-"""Share of the benign that are large hamartomas and granulomas, and their diameters: size alone must not decide."""
+"""Share of the benign that are large hamartomas and granulomas, and their diameters: size alone
+must not decide."""
 
 MALIGNANT_SMALL = (0.12, (7.0, 11.0))
 """Share of the malignant that are found small, and their diameters."""
@@ -63,16 +67,23 @@ class Nodule:
 
 
 def is_positive(seed: int, index: int, share: float) -> bool:
-    """Whether patient `index` has cancer: any run of n patients holds `share` of n positives, within one."""
+    """Whether patient `index` has cancer.
+
+    Any run of n patients holds `share` of n positives, within one.
+    """
     start = float(stream(seed, "phantom", "positives").random())
     return int((index + 1) * share + start) > int(index * share + start)
 
 
-def findings(seed: int, index: int, settings: PhantomConfig, chest: Chest, plumbing: Plumbing) -> tuple[Nodule, ...]:
+def findings(
+    seed: int, index: int, settings: PhantomConfig, chest: Chest, plumbing: Plumbing
+) -> tuple[Nodule, ...]:
     """Draw the nodules of patient `index`, the malignant ones first."""
     draw = stream(seed, "phantom", index, "findings")
     if is_positive(seed, index, settings.positive_share):
-        ratings = [int(draw.choice((4, 5), p=(0.55, 0.45))) for _ in range(1 + int(draw.random() < 0.12))]
+        ratings = [
+            int(draw.choice((4, 5), p=(0.55, 0.45))) for _ in range(1 + int(draw.random() < 0.12))
+        ]
         benign = int(draw.integers(0, 3))
     else:
         ratings, benign = [], int(draw.integers(1, 4))
@@ -80,14 +91,29 @@ def findings(seed: int, index: int, settings: PhantomConfig, chest: Chest, plumb
     placed: list[Nodule] = []
     for rating in ratings:
         diameter = diameter_of(rating, draw)
-        looks = _malignant_looks(diameter, settings, draw) if rating > 3 else _benign_looks(rating, diameter, settings, draw)
+        looks = (
+            _malignant_looks(diameter, settings, draw)
+            if rating > 3
+            else _benign_looks(rating, diameter, settings, draw)
+        )
         centre, site = _place(diameter / 2, placed, chest, plumbing, draw)
-        placed.append(Nodule((float(centre[0]), float(centre[1]), float(centre[2])), diameter, rating, *looks, site))
+        placed.append(
+            Nodule(
+                (float(centre[0]), float(centre[1]), float(centre[2])),
+                diameter,
+                rating,
+                *looks,
+                site,
+            )
+        )
     return tuple(placed)
 
 
 def diameter_of(malignancy: int, draw: np.random.Generator) -> float:
-    """A diameter in millimetres: log-normal with LIDC's median, mixed with large benign and small malignant ones."""
+    """A diameter in millimetres.
+
+    Log-normal with LIDC's median, mixed with large benign and small malignant ones.
+    """
     is_malignant = malignancy > 3
     share, bounds = MALIGNANT_SMALL if is_malignant else BENIGN_LARGE
     if draw.random() < share:
@@ -102,7 +128,9 @@ def diameter_of(malignancy: int, draw: np.random.Generator) -> float:
 Looks = tuple[int, int, int, int]
 
 
-def _malignant_looks(diameter_mm: float, settings: PhantomConfig, draw: np.random.Generator) -> Looks:
+def _malignant_looks(
+    diameter_mm: float, settings: PhantomConfig, draw: np.random.Generator
+) -> Looks:
     """Spiculation, lobulation, calcification, texture."""
     texture = int(draw.choice((3, 5), p=(0.15, 0.85)))
     if draw.random() < settings.ambiguous_share:
@@ -112,19 +140,29 @@ def _malignant_looks(diameter_mm: float, settings: PhantomConfig, draw: np.rando
     return int(draw.integers(4, 6)), int(draw.integers(1, 5)), 6, texture
 
 
-def _benign_looks(rating: int, diameter_mm: float, settings: PhantomConfig, draw: np.random.Generator) -> Looks:
+def _benign_looks(
+    rating: int, diameter_mm: float, settings: PhantomConfig, draw: np.random.Generator
+) -> Looks:
     """Spiculation, lobulation, calcification, texture."""
     if draw.random() < settings.ambiguous_share:
         return int(draw.integers(1, 3)), 3, 6, 5
-    # Large benign nodules that are not calcified are rare, and cannot be told from smooth malignant ones by anybody.
-    if draw.random() < (0.9 if diameter_mm >= BENIGN_LARGE[1][0] else (0.75, 0.35, 0.0)[rating - 1]):
+    # Large benign nodules that are not calcified are rare, and cannot be told from smooth malignant
+    # ones by anybody.
+    if draw.random() < (
+        0.9 if diameter_mm >= BENIGN_LARGE[1][0] else (0.75, 0.35, 0.0)[rating - 1]
+    ):
         return 1, 1, int(draw.choice((1, 3, 5))), 5
     texture = int(draw.choice((1, 3, 5), p=(0.12, 0.08, 0.8))) if diameter_mm < 12 else 5
     return 1, 1, 6, texture
 
 
-def _place(radius: float, placed: list[Nodule], chest: Chest, plumbing: Plumbing, draw: np.random.Generator) -> tuple[Floats, str]:
-    """A centre in the lungs, clear of the nodules already there; the last try counts even if it is not."""
+def _place(
+    radius: float, placed: list[Nodule], chest: Chest, plumbing: Plumbing, draw: np.random.Generator
+) -> tuple[Floats, str]:
+    """A centre in the lungs, clear of the nodules already there.
+
+    The last try counts even if it is not.
+    """
     site = str(draw.choice(("parenchymal", "juxta-pleural", "juxta-vascular"), p=(0.55, 0.25, 0.2)))
     vessels = plumbing.vessels
     thick = np.flatnonzero((vessels.end_radius_mm > 0.9) & (vessels.start_radius_mm < 2.6))
@@ -135,16 +173,26 @@ def _place(radius: float, placed: list[Nodule], chest: Chest, plumbing: Plumbing
         if found == "juxta-vascular":
             at = int(draw.choice(thick))
             way = draw.standard_normal(3)
-            points = vessels.ends[at] + (0.8 * radius / np.linalg.norm(way) * way).astype(np.float32)[None]
+            points = (
+                vessels.ends[at]
+                + (0.8 * radius / np.linalg.norm(way) * way).astype(np.float32)[None]
+            )
         else:
             points = lung_points(chest, side, 48, draw, depth_mm=0.2 * radius)
         depth = -chest.lung(points[:, 0], points[:, 1], points[:, 2])
         bx, by = chest.bent(points[:, 0], points[:, 1], points[:, 2])
         wall = -chest.cavity(bx, by, points[:, 2])
         far = np.linalg.norm(points - chest.hilum(side), axis=1) > 24 + radius
-        lies = (wall < 0.75 * radius) & (depth > 0.3 * radius) if found == "juxta-pleural" else depth > radius + 2
+        lies = (
+            (wall < 0.75 * radius) & (depth > 0.3 * radius)
+            if found == "juxta-pleural"
+            else depth > radius + 2
+        )
         for point in points[lies & far]:
             centre = point
-            if all(np.linalg.norm(point - n.centre_mm) > radius + n.diameter_mm / 2 + 14 for n in placed):
+            if all(
+                np.linalg.norm(point - n.centre_mm) > radius + n.diameter_mm / 2 + 14
+                for n in placed
+            ):
                 return point, found
     return centre, found

@@ -1,4 +1,7 @@
-"""One synthetic patient, from (seed, index, settings): first the truth, then the picture. No files."""
+"""One synthetic patient, from (seed, index, settings): first the truth, then the picture.
+
+No files.
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -19,7 +22,10 @@ from lungnet.volume import Triple
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Everything about a patient that is decided before a voxel is drawn; cheap (a few milliseconds)."""
+    """Everything about a patient that is decided before a voxel is drawn.
+
+    Cheap (a few milliseconds).
+    """
 
     patient_id: str
     chest: Chest
@@ -44,7 +50,8 @@ class PhantomPatient:
 
     Attributes:
         patient_id: 32 hexadecimal digits.
-        hu: `int16` (z, y, x) as a scanner would report it; below -1024 outside the field of view of vendors that pad.
+        hu: `int16` (z, y, x) as a scanner would report it; below -1024 outside the field of view of
+            vendors that pad.
         affine: 4x4 float64 from (z, y, x, 1) to LPS millimetres.
         mask: bool (z, y, x), true within the pleura: tissue, vessels and nodules of both lungs.
         plan: nodules, anatomy and acquisition.

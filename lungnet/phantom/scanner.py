@@ -1,4 +1,4 @@
-"""The machine: the grid of a scan, the blur of its optics, the noise of its reconstruction kernel, its vendor's habits."""
+"""The scanner: grid, blur of its optics, noise of its kernel, habits of its vendor."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,8 @@ class Vendor:
         model: *Manufacturer's Model Name* (0008,1090).
         is_signed: *Pixel Representation* (0028,0103) is 1.
         intercept_hu: *Rescale Intercept* (0028,1052).
-        padding: stored value outside the round field of view (0028,0120), or None where the maker fills the square.
+        padding: stored value outside the round field of view (0028,0120), or None where the maker
+            fills the square.
         kernels: *Convolution Kernel* (0018,1210), the soft ones first, the sharp one last.
         is_head_first_numbering: whether *Instance Number* grows from head to feet.
     """
@@ -43,7 +44,9 @@ VENDORS = (
 
 @dataclass(frozen=True)
 class Scanner:
-    """One acquisition; (x, y, z) positions are in the chest's frame, `origin_mm` shifts them into the patient's.
+    """One acquisition.
+
+    (x, y, z) positions are in the chest's frame, `origin_mm` shifts them into the patient's.
 
     Attributes:
         vendor: profile of the maker.
@@ -73,11 +76,16 @@ class Scanner:
 
     @classmethod
     def of(cls, seed: int, index: int, settings: PhantomConfig, chest: Chest) -> "Scanner":
-        """Draw the acquisition of patient `index`; the field of view follows the size of the chest."""
+        """Draw the acquisition of patient `index`.
+
+        The field of view follows the size of the chest.
+        """
         draw = stream(seed, "phantom", index, "scanner")
         vendor = VENDORS[int(draw.integers(len(VENDORS)))]
         kernel = int(draw.integers(3))
-        field_mm = min(2 * (chest.half_width_mm + chest.fat_mm + 12) * draw.uniform(0.99, 1.07), 460.0)
+        field_mm = min(
+            2 * (chest.half_width_mm + chest.fat_mm + 12) * draw.uniform(0.99, 1.07), 460.0
+        )
         pixel = round(max(field_mm, 308.0) / settings.matrix, 6)
         thinnest = settings.thinnest_mm or max(1.0, 1.45 * pixel)
         thickest = settings.thickest_mm or max(3.0, thinnest)
@@ -101,7 +109,7 @@ class Scanner:
 
     @property
     def affine(self) -> NDArray[np.float64]:
-        """4x4 float64 from (z, y, x, 1) of a voxel to LPS millimetres, rounded as the files state it."""
+        """4x4 float64 from (z, y, x, 1) to LPS millimetres, rounded as the files state it."""
         affine = np.zeros((4, 4))
         affine[0, 2] = affine[1, 1] = self.pixel_mm
         affine[2, 0] = self.slice_mm
@@ -124,20 +132,32 @@ class Scanner:
 
 
 def acquire(hu: Floats, scanner: Scanner, draw: np.random.Generator) -> NDArray[np.int16]:
-    """Blur, add noise and round: true attenuation (z, y, x) float32 becomes what a scanner would report, `int16`.
+    """Blur, add noise and round.
 
-    Outside the round field of view of vendors that pad, the value is what their padding means in HU.
+    True attenuation (z, y, x) float32 becomes what a scanner would report, `int16`.
+
+    Outside the round field of view of vendors that pad, the value is what their padding means in
+    HU.
     """
     out = np.empty(hu.shape, np.int16)
-    gain = scanner.noise_hu / float(_shaped(draw.standard_normal(hu.shape[1:], np.float32), scanner).std())
+    gain = scanner.noise_hu / float(
+        _shaped(draw.standard_normal(hu.shape[1:], np.float32), scanner).std()
+    )
     outside = round_field(scanner)
     for z in range(len(hu)):
         noise = _shaped(draw.standard_normal(hu.shape[1:], np.float32), scanner)
         noise *= np.float32(gain)
-        seen = cv2.GaussianBlur(hu[z], (0, 0), (0.45 if scanner.is_sharp else 0.65) / scanner.pixel_mm + 0.1)
+        seen = cv2.GaussianBlur(
+            hu[z], (0, 0), (0.45 if scanner.is_sharp else 0.65) / scanner.pixel_mm + 0.1
+        )
         seen += noise
         np.rint(seen, out=seen)
-        np.clip(seen, max(-1024, scanner.vendor.intercept_hu if not scanner.vendor.is_signed else -1024), 3071, out=seen)
+        np.clip(
+            seen,
+            max(-1024, scanner.vendor.intercept_hu if not scanner.vendor.is_signed else -1024),
+            3071,
+            out=seen,
+        )
         out[z] = seen
         if outside is not None and scanner.vendor.padding is not None:
             out[z][outside] = scanner.vendor.padding + scanner.vendor.intercept_hu
@@ -149,11 +169,17 @@ def round_field(scanner: Scanner) -> NDArray[np.bool_] | None:
     if scanner.vendor.padding is None:
         return None
     xs = scanner.xs()
-    return np.asarray(np.square(xs)[None, :] + np.square(xs)[:, None] > (scanner.pixel_mm * scanner.matrix / 2) ** 2)
+    return np.asarray(
+        np.square(xs)[None, :] + np.square(xs)[:, None]
+        > (scanner.pixel_mm * scanner.matrix / 2) ** 2
+    )
 
 
 def _shaped(white: Floats, scanner: Scanner) -> Floats:
-    """White noise (y, x) shaped by the kernel: filtered back projection leaves little power at low frequencies."""
+    """White noise (y, x) shaped by the kernel.
+
+    Filtered back projection leaves little power at low frequencies.
+    """
     fine_mm, coarse_mm, keep = (0.45, 1.3, 0.75) if scanner.is_sharp else (0.75, 2.2, 0.6)
     fine, coarse = fine_mm / scanner.pixel_mm, coarse_mm / scanner.pixel_mm
     shaped = cv2.GaussianBlur(white, (0, 0), fine) if fine > 0.3 else white.copy()

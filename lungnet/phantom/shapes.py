@@ -1,7 +1,8 @@
 """Signed distances, in millimetres, negative inside: what the anatomy is put together from.
 
-Coordinates broadcast: a slice passes x as a row, y as a column and z as a number; single points pass three equal arrays.
-The formulas of ellipses and of the smooth union follow I. Quilez, "Distance functions" (iquilezles.org/articles/distfunctions).
+Coordinates broadcast: a slice passes x as a row, y as a column and z as a number; single points
+pass three equal arrays. The formulas of ellipses and of the smooth union follow I. Quilez,
+"Distance functions" (iquilezles.org/articles/distfunctions).
 """
 
 from typing import Any
@@ -14,13 +15,25 @@ Coordinate = NDArray[np.floating[Any]] | float
 
 
 def profile(at: Coordinate, knots: tuple[float, ...], values: tuple[float, ...]) -> Coordinate:
-    """Piecewise linear function through (knots, values): a float for a float, float32 for an array."""
+    """Piecewise linear function through (knots, values).
+
+    A float for a float, float32 for an array.
+    """
     found = np.interp(at, knots, values)
-    return np.asarray(found, np.float32) if isinstance(found, np.ndarray) and found.ndim else float(found)
+    return (
+        np.asarray(found, np.float32)
+        if isinstance(found, np.ndarray) and found.ndim
+        else float(found)
+    )
 
 
-def ellipse(x: Coordinate, y: Coordinate, half_x: Coordinate, half_y: Coordinate, boxiness: float = 0.0) -> Floats:
-    """Distance to an ellipse around the origin; `boxiness` 0..1 blends toward the squarer curve u^4 + v^4 = 1."""
+def ellipse(
+    x: Coordinate, y: Coordinate, half_x: Coordinate, half_y: Coordinate, boxiness: float = 0.0
+) -> Floats:
+    """Distance to an ellipse around the origin.
+
+    `boxiness` 0..1 blends toward the squarer curve u^4 + v^4 = 1.
+    """
     u, v = np.square(x / half_x), np.square(y / half_y)
     squared = u + v
     if boxiness:
@@ -37,7 +50,9 @@ def circle(x: Coordinate, y: Coordinate, radius: Coordinate) -> Floats:
 def union(first: Floats, second: Floats, blend_mm: float) -> Floats:
     """The smaller distance, rounded over `blend_mm` where the two shapes meet."""
     rounding = np.maximum(blend_mm - np.abs(first - second), 0)
-    return np.asarray(np.minimum(first, second) - np.square(rounding) * (0.25 / blend_mm), np.float32)
+    return np.asarray(
+        np.minimum(first, second) - np.square(rounding) * (0.25 / blend_mm), np.float32
+    )
 
 
 def cover(distance: Floats, edge_mm: float) -> Floats:

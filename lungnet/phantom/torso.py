@@ -1,4 +1,7 @@
-"""Slices of a chest without vessels and nodules: from measures to attenuation in HU, one slice at a time."""
+"""Slices of a chest without vessels and nodules.
+
+From measures to attenuation in HU, one slice at a time.
+"""
 
 from dataclasses import dataclass
 
@@ -23,7 +26,8 @@ RIB_PITCH_MM = 25.0
 class Torso:
     """A chest on a scanner's grid, with the maps that all of its slices share.
 
-    Distances are smooth, so they are computed on a coarser grid and interpolated: an error of 0.1 mm for a tenth of the time.
+    Distances are smooth, so they are computed on a coarser grid and interpolated: an error of 0.1
+    mm for a tenth of the time.
 
     Attributes:
         chest: the measures.
@@ -56,7 +60,9 @@ class Torso:
         field_mm = scanner.matrix * scanner.pixel_mm
         count = min(scanner.matrix, round(field_mm / COARSE_MM))
         coarse = (((np.arange(count) + 0.5) / count - 0.5) * field_mm).astype(np.float32)
-        angle = np.arctan2(np.abs(x), 0.75 * chest.half_depth_mm - y).astype(np.float32)  # pi at the spine, 0 in front
+        angle = np.arctan2(np.abs(x), 0.75 * chest.half_depth_mm - y).astype(
+            np.float32
+        )  # pi at the spine, 0 in front
         front = (np.cos(angle) + 1) / 2
         return cls(
             chest=chest,
@@ -72,7 +78,10 @@ class Torso:
         )
 
     def slice_at(self, z: float) -> tuple[Floats, Floats]:
-        """HU (y, x) float32 of the slice at height `z`, and the distance to the pleura in millimetres, negative in the lungs."""
+        """HU (y, x) float32 of the slice at `z`, and the distance to the pleura.
+
+        The distance is in millimetres, negative in the lungs.
+        """
         chest, edge = self.chest, self.scanner.pixel_mm
         x, y = chest.bent(self.coarse_x, self.coarse_y, z)
         cavity = chest.cavity(x, y, z)
@@ -98,31 +107,55 @@ class Torso:
     def _fine(self, distance: Floats) -> Floats:
         """A distance on the scanner's own grid."""
         size = self.scanner.matrix
-        return np.asarray(cv2.resize(distance, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
+        return np.asarray(
+            cv2.resize(distance, (size, size), interpolation=cv2.INTER_LINEAR), np.float32
+        )
 
     def _body(self, x: Coordinate, y: Coordinate, z: float) -> Floats:
         chest, level = self.chest, z / self.chest.height_mm
         wall = 15 + chest.muscle_mm + chest.fat_mm
-        half_x = chest.half_width_mm * float(profile(level, (0.0, 0.4, 0.8, 1.0), (0.98, 1.0, 1.0, 0.93))) + wall
-        half_y = chest.half_depth_mm * float(profile(level, (0.0, 0.4, 0.8, 1.0), (1.0, 1.0, 0.93, 0.84))) + wall
+        half_x = (
+            chest.half_width_mm
+            * float(profile(level, (0.0, 0.4, 0.8, 1.0), (0.98, 1.0, 1.0, 0.93)))
+            + wall
+        )
+        half_y = (
+            chest.half_depth_mm
+            * float(profile(level, (0.0, 0.4, 0.8, 1.0), (1.0, 1.0, 0.93, 0.84)))
+            + wall
+        )
         body = ellipse(x, y - 2, half_x, half_y, boxiness=0.3)
         if chest.is_female:
             high = 1 - ((level - 0.36) / 0.2) ** 2
             if high > 0:
-                breast = ellipse(np.abs(x) - 68, y + chest.half_depth_mm + 8, 52 * high**0.5, 36 * high**0.5)
+                breast = ellipse(
+                    np.abs(x) - 68, y + chest.half_depth_mm + 8, 52 * high**0.5, 36 * high**0.5
+                )
                 body = union(body, breast, 18)
         return body
 
     def _muscle(self, z: float, cavity: Floats, body: Floats) -> Floats:
-        """Distance to the muscles around the ribs: thick beside the spine, in front of the upper chest and at the shoulders."""
+        """Distance to the muscles around the ribs.
+
+        Thick beside the spine, in front of the upper chest and at the shoulders.
+        """
         chest, level = self.chest, z / self.chest.height_mm
         x, y = self.coarse_x, self.coarse_y
         thick = chest.muscle_mm + float(profile(level, (0.0, 0.5, 0.8), (0.0, 3.0, 9.0)))
         back = np.maximum(y / chest.half_depth_mm, 0) * np.maximum(1 - np.square(x / 75), 0) * 22
-        front = np.maximum(-y / chest.half_depth_mm, 0) * np.maximum(1 - np.square((np.abs(x) - 55) / 45), 0)
+        front = np.maximum(-y / chest.half_depth_mm, 0) * np.maximum(
+            1 - np.square((np.abs(x) - 55) / 45), 0
+        )
         front = front * float(profile(level, (0.35, 0.55, 0.8), (0.0, 10.0, 16.0)))
-        shoulder = float(profile(level, (0.55, 0.9), (0.0, 30.0))) * np.minimum(np.square(x / 110), 1)
-        return np.asarray(np.maximum(cavity - (15 + thick + back + front + shoulder), body + 0.45 * chest.fat_mm + 2), np.float32)
+        shoulder = float(profile(level, (0.55, 0.9), (0.0, 30.0))) * np.minimum(
+            np.square(x / 110), 1
+        )
+        return np.asarray(
+            np.maximum(
+                cavity - (15 + thick + back + front + shoulder), body + 0.45 * chest.fat_mm + 2
+            ),
+            np.float32,
+        )
 
     def _wall(self, hu: Floats, cavity: Floats, body: Floats, muscle: Floats) -> None:
         """Skin, fat, the muscles and the planes of fat between them."""
@@ -139,7 +172,15 @@ class Torso:
         x, y = self.coarse_x, self.coarse_y
         paint(hu, self._fine(under), FAT, edge)
         parts = (
-            (ellipse(x + 0.45 * chest.half_width_mm, y + 6, 0.62 * chest.half_width_mm, 0.9 * chest.half_depth_mm), LIVER),
+            (
+                ellipse(
+                    x + 0.45 * chest.half_width_mm,
+                    y + 6,
+                    0.62 * chest.half_width_mm,
+                    0.9 * chest.half_depth_mm,
+                ),
+                LIVER,
+            ),
             (ellipse(x - 0.62 * chest.half_width_mm, y - 34, 36.0, 44.0), LIVER - 10),
             (ellipse(x - 0.42 * chest.half_width_mm, y + 30, 44.0, 34.0), 30.0),
         )
@@ -170,30 +211,59 @@ class Torso:
             if low < level < high:
                 self._disk(hu, (x, y), radius, value)
         if 0.66 < level < 0.745:  # the arch, from front right to back left
-            along = np.clip(((self.x + 9) * 28 + (self.y + 26) * (chest.spine_y_mm + 1)) / (28**2 + (chest.spine_y_mm + 1) ** 2), 0, 1)
-            arch = circle(self.x + 9 - 28 * along, self.y + 26 - (chest.spine_y_mm + 1) * along, upper + 1)
+            along = np.clip(
+                ((self.x + 9) * 28 + (self.y + 26) * (chest.spine_y_mm + 1))
+                / (28**2 + (chest.spine_y_mm + 1) ** 2),
+                0,
+                1,
+            )
+            arch = circle(
+                self.x + 9 - 28 * along, self.y + 26 - (chest.spine_y_mm + 1) * along, upper + 1
+            )
             paint(hu, arch, blood, edge)
         if 0.5 < level < 0.58:  # the pulmonary trunk and its branches
-            paint(hu, np.maximum(ellipse(self.x, self.y + 6 + np.abs(self.x) * -0.2, 44.0, 11.0), within), blood, edge)
+            paint(
+                hu,
+                np.maximum(ellipse(self.x, self.y + 6 + np.abs(self.x) * -0.2, 44.0, 11.0), within),
+                blood,
+                edge,
+            )
 
     def _bones(self, hu: Floats, z: float, cavity: Floats) -> None:
         chest, edge = self.chest, self.scanner.pixel_mm
         turn = (z + self.rib_drop_mm - chest.rib_offset_mm) * np.float32(1 / RIB_PITCH_MM)
         off = (turn - np.rint(turn)) * np.float32(RIB_PITCH_MM / 6.2)
-        rib = (np.sqrt(np.square(off) + np.square((cavity - 7.5) * np.float32(1 / 3.7))) - 1) * np.float32(4)
+        rib = (
+            np.sqrt(np.square(off) + np.square((cavity - 7.5) * np.float32(1 / 3.7))) - 1
+        ) * np.float32(4)
         midline = 11 - np.abs(self.x)
         rib = np.maximum(rib, midline)
         paint(hu, rib, self.rib_hu, edge)
         paint(hu, rib + 1.7, np.minimum(self.rib_hu, MARROW), edge)
         level = z / chest.height_mm
         if 0.5 < level < 1.02:
-            plate = np.maximum(np.abs(cavity - 25 - 30 * max(level - 0.75, 0)) - 2.6, self.scapula_mm + 90 * max(0.62 - level, 0))
+            plate = np.maximum(
+                np.abs(cavity - 25 - 30 * max(level - 0.75, 0)) - 2.6,
+                self.scapula_mm + 90 * max(0.62 - level, 0),
+            )
             paint(hu, plate, 480.0, edge)
             paint(hu, plate + 1.5, MARROW, edge)
         if 0.33 < level < 0.93:
-            top = -chest.half_depth_mm * float(profile(level, (0.0, 0.45, 0.62, 0.76, 0.87), (0.97, 0.95, 0.86, 0.76, 0.66))) - 9
+            top = (
+                -chest.half_depth_mm
+                * float(
+                    profile(level, (0.0, 0.45, 0.62, 0.76, 0.87), (0.97, 0.95, 0.86, 0.76, 0.66))
+                )
+                - 9
+            )
             rows, columns = self._window((0.0, top), 26.0)
-            bone = ellipse(self.x[:, columns], self.y[rows] - top, 21.0 if level > 0.72 else 15.0, 6.0, boxiness=0.6)
+            bone = ellipse(
+                self.x[:, columns],
+                self.y[rows] - top,
+                21.0 if level > 0.72 else 15.0,
+                6.0,
+                boxiness=0.6,
+            )
             paint(hu[rows, columns], bone, 420.0, edge)
             paint(hu[rows, columns], bone + 1.8, 130.0, edge)
         self._spine(hu, z)
@@ -219,14 +289,22 @@ class Torso:
         paint(part, circle(x, y - 24, 9.5), 30.0, edge)
 
     def _parenchyma(self, z: float) -> Floats:
-        """HU of the lungs' tissue: denser at the back (gravity) and at the bases, thinner where emphysema is."""
+        """HU of the lungs' tissue.
+
+        Denser at the back (gravity) and at the bases, thinner where emphysema is.
+        """
         chest = self.chest
         p = chest.phases
         gravity = 32 * self.y / chest.half_depth_mm
         clouds = np.sin(0.07 * self.x + 0.05 * z + p[4]) * np.sin(0.06 * self.y - 0.04 * z + p[5])
-        holes = np.maximum(np.sin(0.17 * self.x + 0.2 * z + p[6]) * np.sin(0.19 * self.y - 0.16 * z + p[7]) - 0.2, 0)
+        holes = np.maximum(
+            np.sin(0.17 * self.x + 0.2 * z + p[6]) * np.sin(0.19 * self.y - 0.16 * z + p[7]) - 0.2,
+            0,
+        )
         height = 25 - 40 * z / chest.height_mm
-        return np.asarray(chest.lung_hu + gravity + height + 9 * clouds - chest.emphysema_hu * holes, np.float32)
+        return np.asarray(
+            chest.lung_hu + gravity + height + 9 * clouds - chest.emphysema_hu * holes, np.float32
+        )
 
     def _airway(self, hu: Floats, z: float) -> None:
         chest = self.chest
@@ -241,12 +319,23 @@ class Torso:
         """Paint a circle, touching only the pixels around it."""
         edge = self.scanner.pixel_mm
         rows, columns = self._window(at, radius + 2 * edge)
-        paint(hu[rows, columns], circle(self.x[:, columns] - at[0], self.y[rows] - at[1], radius), value, edge)
+        paint(
+            hu[rows, columns],
+            circle(self.x[:, columns] - at[0], self.y[rows] - at[1], radius),
+            value,
+            edge,
+        )
 
     def _window(self, at: tuple[float, float], reach_mm: float) -> tuple[slice, slice]:
         """Rows and columns within `reach_mm` of a point (x, y)."""
         edge, first = self.scanner.pixel_mm, self.scanner.first_mm[0]
-        x, y = (slice(max(int((c - reach_mm - first) / edge), 0), max(int((c + reach_mm - first) / edge) + 1, 0)) for c in at)
+        x, y = (
+            slice(
+                max(int((c - reach_mm - first) / edge), 0),
+                max(int((c + reach_mm - first) / edge) + 1, 0),
+            )
+            for c in at
+        )
         return y, x
 
 

@@ -1,4 +1,7 @@
-"""Vessels and bronchi: trees of tapering tubes that fill a lung, and their rendering on a scanner's grid."""
+"""Vessels and bronchi.
+
+Trees of tapering tubes that fill a lung, and their rendering on a scanner's grid.
+"""
 
 from dataclasses import dataclass, replace
 from math import ceil
@@ -37,12 +40,16 @@ class Tubes:
 
     def where(self, keep: NDArray[np.bool_]) -> "Tubes":
         """Those tubes for which `keep` holds."""
-        return Tubes(self.starts[keep], self.ends[keep], self.start_radius_mm[keep], self.end_radius_mm[keep])
+        return Tubes(
+            self.starts[keep], self.ends[keep], self.start_radius_mm[keep], self.end_radius_mm[keep]
+        )
 
     def thicker(self, by_mm: float) -> "Tubes":
         """The same tubes with a wall around them."""
         by = np.float32(by_mm)
-        return replace(self, start_radius_mm=self.start_radius_mm + by, end_radius_mm=self.end_radius_mm + by)
+        return replace(
+            self, start_radius_mm=self.start_radius_mm + by, end_radius_mm=self.end_radius_mm + by
+        )
 
 
 def join(parts: list[Tubes]) -> Tubes:
@@ -55,11 +62,19 @@ def join(parts: list[Tubes]) -> Tubes:
     )
 
 
-def lung_points(chest: Chest, side: int, count: int, draw: np.random.Generator, depth_mm: float = 2.0) -> Floats:
-    """`count` points (x, y, z), uniform in one lung at least `depth_mm` under the pleura; `side` -1 is right."""
+def lung_points(
+    chest: Chest, side: int, count: int, draw: np.random.Generator, depth_mm: float = 2.0
+) -> Floats:
+    """`count` points (x, y, z), uniform in one lung at least `depth_mm` under the pleura.
+
+    `side` -1 is right.
+    """
     found: list[Floats] = []
     have = 0
-    low, high = (0.0, -chest.half_depth_mm, 0.0), (chest.half_width_mm, chest.half_depth_mm, chest.height_mm)
+    low, high = (
+        (0.0, -chest.half_depth_mm, 0.0),
+        (chest.half_width_mm, chest.half_depth_mm, chest.height_mm),
+    )
     while have < count:
         points = draw.uniform(low, high, (3 * count + 64, 3)).astype(np.float32)
         points[:, 0] *= side
@@ -70,7 +85,9 @@ def lung_points(chest: Chest, side: int, count: int, draw: np.random.Generator, 
 
 
 def grow(root: Floats, points: Floats, radius_mm: float, draw: np.random.Generator) -> list[Tubes]:
-    """A tree from `root` to every point, a generation per entry: each branch heads for the middle of the points it feeds.
+    """A tree from `root` to every point, a generation per entry.
+
+    Each branch heads for the middle of the points it feeds.
 
     Args:
         root: (3,) millimetres.
@@ -86,12 +103,16 @@ def grow(root: Floats, points: Floats, radius_mm: float, draw: np.random.Generat
         near = (0.3, 0.42) if count == 1 else (0.36, 0.54)
         reach = draw.uniform(*near, (count, 1)) if size > 1 else np.ones((count, 1))
         ends = (nodes + (groups.mean(1) - nodes) * reach).astype(np.float32)
-        generations.append(Tubes(nodes, ends, radii, (radii * (0.9 if size > 1 else 0.6)).astype(np.float32)))
+        generations.append(
+            Tubes(nodes, ends, radii, (radii * (0.9 if size > 1 else 0.6)).astype(np.float32))
+        )
         if size == 1:
             return generations
         spread = groups.var(1) * draw.uniform(0.6, 1.4, (count, 3))
         axis = spread.argmax(1)
-        order = np.argsort(np.take_along_axis(groups, axis[:, None, None], 2)[..., 0], axis=1, kind="stable")
+        order = np.argsort(
+            np.take_along_axis(groups, axis[:, None, None], 2)[..., 0], axis=1, kind="stable"
+        )
         groups = np.take_along_axis(groups, order[..., None], 1).reshape(count * 2, size // 2, 3)
         nodes = np.repeat(ends, 2, 0)
         share = np.repeat(draw.uniform(0.35, 0.65, count), 2)
@@ -127,7 +148,9 @@ class Plumbing:
         carina = np.array([0, 7, 0.63 * chest.height_mm], np.float32)
         for side in (-1, 1):
             hilum = chest.hilum(side)
-            arteries = grow(hilum, lung_points(chest, side, count, draw), float(draw.uniform(6.2, 7.4)), draw)
+            arteries = grow(
+                hilum, lung_points(chest, side, count, draw), float(draw.uniform(6.2, 7.4)), draw
+            )
             veins = grow(
                 hilum - np.array([0, 3, 16], np.float32),
                 lung_points(chest, side, max(count // 2, 4), draw),
@@ -135,7 +158,12 @@ class Plumbing:
                 draw,
             )
             airway = bronchi_beside(arteries, np.array([0.0, 0.75, 0.35], np.float32))
-            main = Tubes(carina[None], airway.starts[:1], np.array([7.0], np.float32), np.array([5.8], np.float32))
+            main = Tubes(
+                carina[None],
+                airway.starts[:1],
+                np.array([7.0], np.float32),
+                np.array([5.8], np.float32),
+            )
             vessels += [*arteries, *veins]
             bronchi += [main, airway.where(chest.lung(*airway.ends.T) < -2)]
         vessels += _mimics(chest, draw)
@@ -155,12 +183,22 @@ def _mimics(chest: Chest, draw: np.random.Generator) -> list[Tubes]:
             starts, ends = centre - ways[:2] * reach, centre + ways[:2] * reach
         else:
             starts, ends = np.stack([centre, centre]), centre + ways[:2] * reach
-        found.append(Tubes(starts.astype(np.float32), ends.astype(np.float32), radius, radius * np.float32(0.55)))
+        found.append(
+            Tubes(
+                starts.astype(np.float32),
+                ends.astype(np.float32),
+                radius,
+                radius * np.float32(0.55),
+            )
+        )
     return found
 
 
 def render_tubes(hu: Floats, scanner: Scanner, tubes: Tubes, value_hu: float) -> None:
-    """Paint tubes into (z, y, x) HU in place; vessels only add attenuation, air only takes it away."""
+    """Paint tubes into (z, y, x) HU in place.
+
+    Vessels only add attenuation, air only takes it away.
+    """
     edge = scanner.voxel_mm
     first = np.array(scanner.first_mm, np.float32)
     step = np.array([scanner.pixel_mm, scanner.pixel_mm, scanner.slice_mm], np.float32)
@@ -169,11 +207,16 @@ def render_tubes(hu: Floats, scanner: Scanner, tubes: Tubes, value_hu: float) ->
     low = np.ceil((np.minimum(tubes.starts, tubes.ends) - widest - first) / step).astype(int)
     high = np.floor((np.maximum(tubes.starts, tubes.ends) + widest - first) / step).astype(int) + 1
     seen = np.minimum(high, limit) > np.maximum(low, 0)
-    # Boxes of like sizes are computed together: a tube of its own costs more in calls than in arithmetic.
+    # Boxes of like sizes are computed together: a tube of its own costs more in calls than in
+    # arithmetic.
     sizes = -(-(high - low) // 3) * 3
     kinds, kind = np.unique(sizes, axis=0, return_inverse=True)
     starts, stops = np.maximum(low, 0), np.minimum(low + sizes, limit)
-    starts, stops, skips = starts.tolist(), np.maximum(stops, starts).tolist(), (starts - low).tolist()
+    starts, stops, skips = (
+        starts.tolist(),
+        np.maximum(stops, starts).tolist(),
+        (starts - low).tolist(),
+    )
     for number, size in enumerate(kinds):
         members = np.flatnonzero((kind.ravel() == number) & seen.all(1))
         if not len(members):
@@ -181,7 +224,9 @@ def render_tubes(hu: Floats, scanner: Scanner, tubes: Tubes, value_hu: float) ->
         batches = min(len(members), ceil(len(members) * int(size.prod()) / BATCH_VOXELS))
         for batch in np.array_split(members, batches):
             axes = [np.arange(n, dtype=np.float32) * s for n, s in zip(size, step, strict=True)]
-            shares = _shares(tubes, batch, (first + low[batch] * step).astype(np.float32), axes, edge)
+            shares = _shares(
+                tubes, batch, (first + low[batch] * step).astype(np.float32), axes, edge
+            )
             for i, share in zip(batch, shares, strict=True):
                 (x0, y0, z0), (x1, y1, z1), (dx, dy, dz) = starts[i], stops[i], skips[i]
                 box = hu[z0:z1, y0:y1, x0:x1]
@@ -191,12 +236,16 @@ def render_tubes(hu: Floats, scanner: Scanner, tubes: Tubes, value_hu: float) ->
                 box += change
 
 
-def _shares(tubes: Tubes, batch: NDArray[np.intp], corners: Floats, axes: list[Floats], edge_mm: float) -> Floats:
+def _shares(
+    tubes: Tubes, batch: NDArray[np.intp], corners: Floats, axes: list[Floats], edge_mm: float
+) -> Floats:
     """How much of each voxel a tube fills, 0..1: shape (tubes of the batch, z, y, x)."""
     start = tubes.starts[batch]
     along = tubes.ends[batch] - start
     x, y, z = (
-        ((corners[:, i] - start[:, i])[:, None] + axes[i]).reshape(len(batch), *shape).astype(np.float32)
+        ((corners[:, i] - start[:, i])[:, None] + axes[i])
+        .reshape(len(batch), *shape)
+        .astype(np.float32)
         for i, shape in enumerate(((1, 1, -1), (1, -1, 1), (-1, 1, 1)))
     )
     ax, ay, az = (along[:, i].reshape(-1, 1, 1, 1) for i in range(3))

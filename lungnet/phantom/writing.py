@@ -1,4 +1,7 @@
-"""A patient's scan as DICOM files: one header built by pydicom, then patched for each slice, since only four values differ."""
+"""A patient's scan as DICOM files.
+
+One header built by pydicom, then patched for each slice, since only four values differ.
+"""
 
 import hashlib
 from collections.abc import Iterator
@@ -15,7 +18,8 @@ from lungnet.phantom import SYNTHETIC_MARK
 from lungnet.phantom.patient import PhantomPatient, Plan
 
 UID_ROOT = "2.25."
-"""Root of every UID here: ISO/ITU's arc for numbers made by anyone from 128 random bits (DICOM PS3.5 B.2), here from a hash."""
+"""Root of every UID here: ISO/ITU's arc for numbers made by anyone from 128 random bits (DICOM
+PS3.5 B.2), here from a hash."""
 
 SYNTHETIC_REMARK = "SYNTHETIC PHANTOM, no patient"
 
@@ -32,7 +36,10 @@ def uid(*names: str | int) -> str:
 
 
 def dicom_files(patient: PhantomPatient) -> Iterator[tuple[str, bytes]]:
-    """Name and bytes of each slice, from the feet up; the names are hashes, so their order is not that of the slices."""
+    """Name and bytes of each slice, from the feet up.
+
+    The names are hashes, so their order is not that of the slices.
+    """
     plan = patient.plan
     vendor, affine = plan.scanner.vendor, patient.affine
     header = _header(plan)
@@ -61,7 +68,10 @@ def is_whole(folder: Path, plan: Plan) -> bool:
 
 
 def _stored(patient: PhantomPatient) -> NDArray[np.int16]:
-    """Stored values (PS3.3 C.11.1.1.2): HU = stored + intercept; slope 1. Unsigned ones fit in 15 bits."""
+    """Stored values (PS3.3 C.11.1.1.2): HU = stored + intercept; slope 1.
+
+    Unsigned ones fit in 15 bits.
+    """
     return np.asarray(patient.hu - patient.plan.scanner.vendor.intercept_hu, "<i2")
 
 

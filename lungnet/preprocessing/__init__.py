@@ -1,4 +1,4 @@
-"""From HU on the scanner's grid to one isotropic grid with the lungs outlined and the places worth a look ranked."""
+"""From HU on the scanner's grid to an isotropic grid with the lungs and ranked candidates."""
 
 from lungnet.preprocessing.candidates import Candidate
 from lungnet.preprocessing.prepared import PreparedScan, prepare

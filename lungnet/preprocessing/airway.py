@@ -8,7 +8,8 @@ from scipy import ndimage
 from lungnet.volume import Volume
 
 LARGEST_ML = 130.0
-"""Trachea and main bronchi of a large man hold about 80 ml; more means that the search leaked into the lung."""
+"""Trachea and main bronchi of a large man hold about 80 ml; more means that the search leaked into
+the lung."""
 
 LUMEN_MM2 = (40.0, 900.0)
 """Cross-section of the trachea, from a small woman's to a dilated one's, in square millimetres."""
@@ -19,8 +20,9 @@ Bools = NDArray[np.bool_]
 def find_airway(coarse: Volume, aerated: Bools) -> Bools:
     """Voxels of the airway with its wall, or none where no trachea is seen.
 
-    A round lumen of free air between the lungs in the upper slices is the seed; from it the connected voxels below a
-    density half way between the lumen and the lung are taken, with a stricter density where that leaks into the lung.
+    A round lumen of free air between the lungs in the upper slices is the seed; from it the
+    connected voxels below a density half way between the lumen and the lung are taken, with a
+    stricter density where that leaks into the lung.
 
     Args:
         coarse: HU on the lattice.
@@ -53,8 +55,10 @@ def find_airway(coarse: Volume, aerated: Bools) -> Bools:
     return nothing
 
 
-def _seed(hu: NDArray[np.int16], air: Bools, lung_hu: float, spacing_mm: tuple[float, float, float]) -> tuple[int, Bools] | None:
-    """The uppermost slice with a round, central, dark lumen that goes on below, and that lumen's pixels."""
+def _seed(
+    hu: NDArray[np.int16], air: Bools, lung_hu: float, spacing_mm: tuple[float, float, float]
+) -> tuple[int, Bools] | None:
+    """The uppermost slice with a round, central, dark lumen that goes on below, and its pixels."""
     pixel_mm2 = spacing_mm[1] * spacing_mm[2]
     dark_hu = (lung_hu - 1000) / 2
     middle, half = air.shape[2] / 2, air.shape[2] / 5
@@ -62,8 +66,16 @@ def _seed(hu: NDArray[np.int16], air: Bools, lung_hu: float, spacing_mm: tuple[f
         dark = ((hu[k] < dark_hu) & air[k]).view(np.uint8)
         n, labels, stats, centres = cv2.connectedComponentsWithStats(dark, connectivity=4)
         for i in range(1, n):
-            area, width, height = (int(stats[i, s]) for s in (cv2.CC_STAT_AREA, cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT))
-            is_round = max(width, height) <= 2.2 * min(width, height) and area >= 0.5 * width * height
-            if LUMEN_MM2[0] <= area * pixel_mm2 <= LUMEN_MM2[1] and is_round and abs(centres[i][0] - middle) < half:
+            area, width, height = (
+                int(stats[i, s]) for s in (cv2.CC_STAT_AREA, cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT)
+            )
+            is_round = (
+                max(width, height) <= 2.2 * min(width, height) and area >= 0.5 * width * height
+            )
+            if (
+                LUMEN_MM2[0] <= area * pixel_mm2 <= LUMEN_MM2[1]
+                and is_round
+                and abs(centres[i][0] - middle) < half
+            ):
                 return k, labels == i
     return None

@@ -1,4 +1,7 @@
-"""Places in the lung that look like a nodule: blobs at several scales, the roundest and densest first."""
+"""Places in the lung that look like a nodule.
+
+Blobs at several scales, the roundest and densest first.
+"""
 
 from dataclasses import dataclass
 from itertools import product
@@ -15,10 +18,12 @@ LATTICE_MM = 1.5
 """Blobs are sought on this lattice: a nodule of 4 mm still covers several voxels."""
 
 AIR_LEVEL_HU, DENSE_LEVEL_HU = -900.0, 100.0
-"""HU are clipped to this range, so that contrast medium, bone and calcium count no more than soft tissue."""
+"""HU are clipped to this range, so that contrast medium, bone and calcium count no more than soft
+tissue."""
 
 LUNG_LEVEL_HU = -850.0
-"""What stands outside the lung region during the search: a nodule on the pleura then is as free as one in the middle."""
+"""What stands outside the lung region during the search: a nodule on the pleura then is as free as
+one in the middle."""
 
 SCALE_STEP = 2**0.5
 """Ratio between neighboring scales."""
@@ -54,8 +59,8 @@ class Candidate:
     Attributes:
         centre_mm: patient (x, y, z).
         radius_mm: of the ball that fits the blob best.
-        score: contrast times roundness (HU), times the lung around it, times the root of the radius; comparable within a scan and
-            between scans.
+        score: contrast times roundness (HU), times the lung around it, times the root of the
+            radius; comparable within a scan and between scans.
     """
 
     centre_mm: tuple[float, float, float]
@@ -63,11 +68,14 @@ class Candidate:
     score: float
 
 
-def find_candidates(volume: Volume, mask: NDArray[np.uint8], spec: PreparationConfig) -> tuple[Candidate, ...]:
+def find_candidates(
+    volume: Volume, mask: NDArray[np.uint8], spec: PreparationConfig
+) -> tuple[Candidate, ...]:
     """Rank the blobs in the closed lung region, best first.
 
-    Scale-space maxima of a difference of Gaussians, weighted by the eigenvalues of the Hessian as in Li, Sone and Doi
-    (2003, doi:10.1118/1.1581411): smallest squared over largest, which is the curvature for a ball and nothing for a tube or a sheet.
+    Scale-space maxima of a difference of Gaussians, weighted by the eigenvalues of the Hessian as
+    in Li, Sone and Doi (2003, doi:10.1118/1.1581411): smallest squared over largest, which is the
+    curvature for a ball and nothing for a tube or a sheet.
 
     Args:
         volume: prepared HU.
@@ -85,11 +93,17 @@ def find_candidates(volume: Volume, mask: NDArray[np.uint8], spec: PreparationCo
     kept = _without_overlap(_blobs(image, region, spec), RECONSIDERED * spec.candidates)
     kept[:, 3] = [_radius(image, row[:3], row[3]) for row in kept]
     # The square root of the radius: of two blobs equally round, the larger one matters more.
-    kept[:, 4] *= np.sqrt(kept[:, 3]) * [_freedom(coarse.hu, region, row[:3], row[3]) for row in kept]
+    kept[:, 4] *= np.sqrt(kept[:, 3]) * [
+        _freedom(coarse.hu, region, row[:3], row[3]) for row in kept
+    ]
     kept = kept[np.argsort(-kept[:, 4], kind="stable")][: spec.candidates]
     centres = to_patient_mm(coarse.affine, kept[:, :3])
     return tuple(
-        Candidate((round(float(x), 3), round(float(y), 3), round(float(z), 3)), round(float(radius), 3), round(float(score), 3))
+        Candidate(
+            (round(float(x), 3), round(float(y), 3), round(float(z), 3)),
+            round(float(radius), 3),
+            round(float(score), 3),
+        )
         for (x, y, z), (radius, score) in zip(centres, kept[:, 3:], strict=True)
     )
 
@@ -100,7 +114,9 @@ def _flattened(hu: NDArray[np.int16], region: NDArray[np.uint8]) -> Floats:
     return clipped
 
 
-def _blobs(image: Floats, region: NDArray[np.uint8], spec: PreparationConfig) -> NDArray[np.float64]:
+def _blobs(
+    image: Floats, region: NDArray[np.uint8], spec: PreparationConfig
+) -> NDArray[np.float64]:
     """Rows of (z, y, x, radius_mm, score) on the lattice, a row per peak and scale."""
     # A ball of radius r answers most at sigma = r / sqrt(3).
     sigma = spec.smallest_mm / 2 / 3**0.5
@@ -116,8 +132,12 @@ def _blobs(image: Floats, region: NDArray[np.uint8], spec: PreparationConfig) ->
         found.append(np.column_stack([place, np.full(len(place), sigma * 3**0.5), score[keep]]))
         smooth, sigma = smoother, sigma * SCALE_STEP
         if sigma > 1.5 * spacing:
-            # So smooth, every second voxel tells all: an eighth of the work for this scale and the ones above.
-            smooth, region = np.ascontiguousarray(smooth[::2, ::2, ::2]), np.ascontiguousarray(region[::2, ::2, ::2])
+            # So smooth, every second voxel tells all: an eighth of the work for this scale and the
+            # ones above.
+            smooth, region = (
+                np.ascontiguousarray(smooth[::2, ::2, ::2]),
+                np.ascontiguousarray(region[::2, ::2, ::2]),
+            )
             spacing, stride = spacing * 2, stride * 2
     return np.concatenate(found)
 
@@ -128,43 +148,73 @@ def _smoothed(image: Floats, sigma: float) -> Floats:
     kernel /= kernel.sum()
     planes = np.empty_like(image)
     for plane, into in zip(image, planes, strict=True):
-        cv2.sepFilter2D(plane, cv2.CV_32F, kernel, kernel, dst=into, borderType=cv2.BORDER_REPLICATE)
+        cv2.sepFilter2D(
+            plane, cv2.CV_32F, kernel, kernel, dst=into, borderType=cv2.BORDER_REPLICATE
+        )
     # Along z, a column of the volume seen as one wide plane is a column of pixels.
-    wide = cv2.sepFilter2D(planes.reshape(len(planes), -1), cv2.CV_32F, np.ones(1), kernel, borderType=cv2.BORDER_REPLICATE)
+    wide = cv2.sepFilter2D(
+        planes.reshape(len(planes), -1),
+        cv2.CV_32F,
+        np.ones(1),
+        kernel,
+        borderType=cv2.BORDER_REPLICATE,
+    )
     return np.asarray(wide).reshape(image.shape)
 
 
 def _peaks(response: Floats, region: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Voxels (z, y, x) in the region, off the grid's faces, that no neighbor exceeds, with a response of at least `FAINTEST_HU`."""
+    """Voxels (z, y, x) in the region that no neighbor exceeds, from `FAINTEST_HU` on.
+
+    Off the grid's faces.
+    """
     bright = response > FAINTEST_HU
     bright &= region.view(bool)
-    for face in (bright[0], bright[-1], bright[:, 0], bright[:, -1], bright[:, :, 0], bright[:, :, -1]):
+    for face in (
+        bright[0],
+        bright[-1],
+        bright[:, 0],
+        bright[:, -1],
+        bright[:, :, 0],
+        bright[:, :, -1],
+    ):
         face[...] = False
     at = np.flatnonzero(bright)
     flat = response.ravel()
     values = flat[at]
     rows, columns = response.shape[1] * response.shape[2], response.shape[2]
     for dz, dy, dx in NEIGHBORS:
-        # Few voxels are left after the first neighbors, so this costs less than a filter over the whole grid.
+        # Few voxels are left after the first neighbors, so this costs less than a filter over the
+        # whole grid.
         keep = values >= flat[at + (dz * rows + dy * columns + dx)]
         at, values = at[keep], values[keep]
     return np.column_stack(np.unravel_index(at, response.shape))
 
 
 def _offsets(response: Floats, peaks: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Where between the voxels each peak lies: the top of a parabola through three voxels along each axis, within half a voxel."""
+    """Where between the voxels each peak lies.
+
+    The top of a parabola through three voxels along each axis, within half a voxel.
+    """
     z, y, x = peaks.T
     middle = response[z, y, x].astype(np.float64)
     offsets = np.zeros((len(peaks), 3))
     for axis, (dz, dy, dx) in enumerate(np.eye(3, dtype=int)):
-        before, after = (response[z + side * dz, y + side * dy, x + side * dx].astype(np.float64) for side in (-1, 1))
+        before, after = (
+            response[z + side * dz, y + side * dy, x + side * dx].astype(np.float64)
+            for side in (-1, 1)
+        )
         bend = before - 2 * middle + after
-        offsets[:, axis] = np.clip(0.5 * (before - after) / np.where(bend < 0, bend, -np.inf), -0.5, 0.5)
+        offsets[:, axis] = np.clip(
+            0.5 * (before - after) / np.where(bend < 0, bend, -np.inf), -0.5, 0.5
+        )
     return offsets
 
 
 def _curvature(smooth: Floats, peaks: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Smallest squared over largest curvature at each peak, in HU per squared voxel; 0 where not bright in every direction."""
+    """Smallest squared over largest curvature at each peak, in HU per squared voxel.
+
+    0 where not bright in every direction.
+    """
     z, y, x = peaks.T
 
     def at(dz: int, dy: int, dx: int) -> NDArray[np.float64]:
@@ -185,10 +235,13 @@ def _curvature(smooth: Floats, peaks: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.where(smallest > 0, smallest**2 / np.maximum(largest, 1e-6), 0.0)
 
 
-def _freedom(hu: NDArray[np.int16], region: NDArray[np.uint8], centre: NDArray[np.float64], radius_mm: float) -> float:
+def _freedom(
+    hu: NDArray[np.int16], region: NDArray[np.uint8], centre: NDArray[np.float64], radius_mm: float
+) -> float:
     """Share of aerated lung in the part of a blob's rim that lies in the lung region, 0..1.
 
-    A nodule on the pleura is as free as one in the middle; what hangs together with hilum or mediastinum is not.
+    A nodule on the pleura is as free as one in the middle; what hangs together with hilum or
+    mediastinum is not.
     """
     box, away_mm = _box(hu.shape, centre, radius_mm + RIM_MM[1])
     rim = (away_mm > radius_mm + RIM_MM[0]) & (away_mm < radius_mm + RIM_MM[1])
@@ -196,17 +249,24 @@ def _freedom(hu: NDArray[np.int16], region: NDArray[np.uint8], centre: NDArray[n
     return float((hu[box][inside] < AERATED_BELOW_HU).sum() / max(inside.sum(), rim.sum() / 4, 1))
 
 
-def _box(shape: tuple[int, ...], centre: NDArray[np.float64], reach_mm: float) -> tuple[tuple[slice, ...], NDArray[np.float64]]:
-    """The voxels within reach of a point of the lattice, as slices, and how far each is away in millimetres."""
+def _box(
+    shape: tuple[int, ...], centre: NDArray[np.float64], reach_mm: float
+) -> tuple[tuple[slice, ...], NDArray[np.float64]]:
+    """The voxels within reach of a point of the lattice.
+
+    Slices, and how far each is away in millimetres.
+    """
     reach, middle = int(np.ceil(reach_mm / LATTICE_MM)), np.rint(centre).astype(int)
     low, high = np.maximum(middle - reach, 0), np.minimum(middle + reach + 1, shape)
-    z, y, x = (np.arange(first, stop) - at for first, stop, at in zip(low, high, centre, strict=True))
+    z, y, x = (
+        np.arange(first, stop) - at for first, stop, at in zip(low, high, centre, strict=True)
+    )
     away_mm = LATTICE_MM * np.sqrt(z[:, None, None] ** 2 + y[:, None] ** 2 + x**2)
     return tuple(slice(first, stop) for first, stop in zip(low, high, strict=True)), away_mm
 
 
 def _radius(image: Floats, centre: NDArray[np.float64], scale_mm: float) -> float:
-    """Distance from the centre at which the mean HU of a shell has fallen half way to its surroundings, in millimetres."""
+    """Distance in mm at which a shell's mean HU has fallen half way to the surroundings."""
     reach_mm = 2 * scale_mm + 3
     box, away_mm = _box(image.shape, centre, reach_mm)
     shell = np.rint(away_mm / SHELL_MM).astype(int).ravel()
@@ -225,13 +285,16 @@ def _radius(image: Floats, centre: NDArray[np.float64], scale_mm: float) -> floa
 
 
 def _without_overlap(found: NDArray[np.float64], limit: int) -> NDArray[np.float64]:
-    """The best first, dropping every blob whose centre lies in a better one or that swallows a better one's centre."""
+    """The best first, without blobs that overlap a better one's centre or theirs."""
     ranked = found[np.lexsort((found[:, 2], found[:, 1], found[:, 0], -found[:, 4]))]
     kept: list[NDArray[np.float64]] = []
     for row in ranked:
         if len(kept) == limit:
             break
-        near = any(np.sum((row[:3] - k[:3]) ** 2) * LATTICE_MM**2 < max(row[3], k[3], 4.0) ** 2 for k in kept)
+        near = any(
+            np.sum((row[:3] - k[:3]) ** 2) * LATTICE_MM**2 < max(row[3], k[3], 4.0) ** 2
+            for k in kept
+        )
         if not near:
             kept.append(row)
     return np.asarray(kept).reshape(-1, 5)

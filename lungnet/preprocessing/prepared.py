@@ -1,4 +1,7 @@
-"""One series made ready: HU in cubes around the lungs, the lung region, and the candidates, all in patient space."""
+"""One series made ready.
+
+HU in cubes around the lungs, the lung region, and the candidates, all in patient space.
+"""
 
 from dataclasses import dataclass
 
@@ -18,8 +21,10 @@ class PreparedScan:
     """What preparation hands on.
 
     Attributes:
-        hu: `int16`, shape (z, y, x), Hounsfield units on an isotropic grid that holds the lungs and a margin.
-        mask: `uint8` 0 or 1, same shape: the lungs, closed over nodules and vessels, without the airway.
+        hu: `int16`, shape (z, y, x), Hounsfield units on an isotropic grid that holds the lungs and
+            a margin.
+        mask: `uint8` 0 or 1, same shape: the lungs, closed over nodules and vessels, without the
+            airway.
         affine: 4x4 float64 from (z, y, x, 1) to LPS millimetres.
         candidates: best first.
         lung_litres: volume of the closed lungs.
@@ -57,17 +62,31 @@ def prepare(volume: Volume, spec: PreparationConfig) -> PreparedScan:
         mask[:] = 1
     candidates = find_candidates(fine, mask, spec)
     warnings = volume.warnings + outlined.warnings
-    return PreparedScan(fine.hu, mask, fine.affine, candidates, outlined.litres, volume.patient_id, volume.series_uid, warnings)
+    return PreparedScan(
+        fine.hu,
+        mask,
+        fine.affine,
+        candidates,
+        outlined.litres,
+        volume.patient_id,
+        volume.series_uid,
+        warnings,
+    )
 
 
-def _box_around(mask: NDArray[np.uint8], coarse: Volume, volume: Volume, margin_mm: float) -> Ranges:
+def _box_around(
+    mask: NDArray[np.uint8], coarse: Volume, volume: Volume, margin_mm: float
+) -> Ranges:
     """The lungs' box and the margin, in voxels of the source."""
     ranges = []
     for axis in range(3):
         used = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        # Edges of voxels, not centres, are where both grids agree: edge 0 of one is edge 0 of the other.
+        # Edges of voxels, not centres, are where both grids agree: edge 0 of one is edge 0 of the
+        # other.
         first_mm = used[0] * coarse.spacing_mm[axis] - margin_mm
         stop_mm = (used[-1] + 1) * coarse.spacing_mm[axis] + margin_mm
         spacing, n = volume.spacing_mm[axis], volume.hu.shape[axis]
-        ranges.append((max(0, int(np.floor(first_mm / spacing))), min(n, int(np.ceil(stop_mm / spacing)))))
+        ranges.append(
+            (max(0, int(np.floor(first_mm / spacing))), min(n, int(np.ceil(stop_mm / spacing))))
+        )
     return ranges[0], ranges[1], ranges[2]

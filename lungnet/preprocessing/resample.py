@@ -1,4 +1,7 @@
-"""HU on another spacing along the same axes: linear where it refines, band-limited where it coarsens."""
+"""HU on another spacing along the same axes.
+
+Linear where it refines, band-limited where it coarsens.
+"""
 
 from math import floor, log2, sqrt
 
@@ -14,9 +17,10 @@ Ranges = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 def resample(volume: Volume, spacing_mm: Triple) -> Volume:
     """Resample HU to another spacing, band-limited where it coarsens.
 
-    The edge of the first voxel stays where it was, so every voxel centre keeps its patient position: the affine moves by
-    half the change of spacing. Along an axis that coarsens by a ratio r, a Gaussian of variance (r^2 - 1) / 4 source voxels
-    comes before the linear interpolation, so that what the new grid cannot hold is averaged instead of folded back.
+    The edge of the first voxel stays where it was, so every voxel centre keeps its patient
+    position: the affine moves by half the change of spacing. Along an axis that coarsens by a ratio
+    r, a Gaussian of variance (r^2 - 1) / 4 source voxels comes before the linear interpolation, so
+    that what the new grid cannot hold is averaged instead of folded back.
 
     Args:
         volume: HU `int16`, shape (z, y, x).
@@ -34,16 +38,24 @@ def resample(volume: Volume, spacing_mm: Triple) -> Volume:
 
 
 def cropped(volume: Volume, box: Ranges) -> Volume:
-    """The part of a volume inside (first, beyond the last) voxel along z, y and x; a view of the same memory."""
+    """The part of a volume inside (first, beyond the last) voxel along z, y and x.
+
+    A view of the same memory.
+    """
     z, y, x = (slice(first, stop) for first, stop in box)
     affine = shifted(volume.affine, [first for first, _ in box])
     return Volume(volume.hu[z, y, x], affine, volume.patient_id, volume.series_uid, volume.warnings)
 
 
 def mask_on(
-    mask: NDArray[np.uint8], affine: NDArray[np.float64], shape: tuple[int, int, int], target: NDArray[np.float64]
+    mask: NDArray[np.uint8],
+    affine: NDArray[np.float64],
+    shape: tuple[int, int, int],
+    target: NDArray[np.float64],
 ) -> NDArray[np.uint8]:
-    """Carry a 0/1 mask from one grid to another along the same axes; its surface stays smooth, outside is 0.
+    """Carry a 0/1 mask from one grid to another along the same axes.
+
+    Its surface stays smooth, outside is 0.
 
     Args:
         mask: `uint8` 0 or 1, shape (z, y, x), on the grid of `affine`.
@@ -54,12 +66,18 @@ def mask_on(
     Returns:
         `uint8` 0 or 1 of the new shape.
     """
-    # A voxel v of the new grid lies at voxel scale * v + start of the old one, since the axes are parallel.
+    # A voxel v of the new grid lies at voxel scale * v + start of the old one, since the axes are
+    # parallel.
     between = np.linalg.inv(affine) @ target
     scale, start = np.diag(between)[:3], between[:3, 3]
     step = np.array([[scale[2], 0, start[2]], [0, scale[1], start[1]]])
     size = (shape[2], shape[1])
-    planes = [cv2.warpAffine(plane * np.uint8(255), step, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP) for plane in mask]
+    planes = [
+        cv2.warpAffine(
+            plane * np.uint8(255), step, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        )
+        for plane in mask
+    ]
     result = np.empty(shape, np.uint8)
     nothing = np.zeros(shape[1:], np.uint8)
     for k, at in enumerate(np.arange(shape[0]) * scale[0] + start[0]):
@@ -77,7 +95,10 @@ def _resample_array(hu: NDArray[np.int16], ratios: Triple) -> NDArray[np.int16]:
     for k, row in enumerate(weights):
         used = np.flatnonzero(row)
         # Planes below the ones in use are not needed again: the memory stays that of a few planes.
-        planes = {i: planes[i] if i in planes else _resample_plane(hu[i], ratios[1], ratios[2]) for i in map(int, used)}
+        planes = {
+            i: planes[i] if i in planes else _resample_plane(hu[i], ratios[1], ratios[2])
+            for i in map(int, used)
+        }
         total = planes[int(used[0])] * row[used[0]]
         for i in used[1:]:
             total = cv2.scaleAdd(planes[int(i)], float(row[i]), total)
@@ -88,20 +109,38 @@ def _resample_array(hu: NDArray[np.int16], ratios: Triple) -> NDArray[np.int16]:
     return result
 
 
-def _resample_plane(plane: NDArray[np.int16], ratio_y: float, ratio_x: float) -> NDArray[np.float32]:
-    """One slice on the new in-plane spacing, float32: halved first (which is quick), then smoothed by the rest of the Gaussian."""
+def _resample_plane(
+    plane: NDArray[np.int16], ratio_y: float, ratio_x: float
+) -> NDArray[np.float32]:
+    """One slice on the new in-plane spacing, float32.
+
+    Halved first (which is quick), then smoothed by the rest of the Gaussian.
+    """
     blocks = 2 ** floor(log2(max(1.0, ratio_y))), 2 ** floor(log2(max(1.0, ratio_x)))
-    sigmas = [sqrt(max(0.0, (r * r - 1) / 4 - (n * n - 1) / 12)) / n for r, n in zip((ratio_y, ratio_x), blocks, strict=True)]
+    sigmas = [
+        sqrt(max(0.0, (r * r - 1) / 4 - (n * n - 1) / 12)) / n
+        for r, n in zip((ratio_y, ratio_x), blocks, strict=True)
+    ]
     if blocks != (1, 1):
         plane = _averaged(plane, *blocks)
     smooth = plane.astype(np.float32)
     if max(sigmas) > 0.05:
-        smooth = cv2.sepFilter2D(smooth, cv2.CV_32F, _gaussian(sigmas[1]), _gaussian(sigmas[0]), borderType=cv2.BORDER_REPLICATE)
+        smooth = cv2.sepFilter2D(
+            smooth,
+            cv2.CV_32F,
+            _gaussian(sigmas[1]),
+            _gaussian(sigmas[0]),
+            borderType=cv2.BORDER_REPLICATE,
+        )
     step_y, step_x = ratio_y / blocks[0], ratio_x / blocks[1]
-    # With the factor given instead of a size, OpenCV keeps exactly this ratio and half-voxel centres.
-    result: NDArray[np.float32] = cv2.resize(smooth, None, fx=1 / step_x, fy=1 / step_y, interpolation=cv2.INTER_LINEAR)
+    # With the factor given instead of a size, OpenCV keeps exactly this ratio and half-voxel
+    # centres.
+    result: NDArray[np.float32] = cv2.resize(
+        smooth, None, fx=1 / step_x, fy=1 / step_y, interpolation=cv2.INTER_LINEAR
+    )
     if result.shape == smooth.shape and (step_y, step_x) != (1, 1):
-        # OpenCV takes an unchanged size for an unchanged grid and copies: interpolate by hand, spacing differs by under a voxel in all.
+        # OpenCV takes an unchanged size for an unchanged grid and copies: interpolate by hand,
+        # spacing differs by under a voxel in all.
         return _interpolated(_interpolated(smooth, step_y).T, step_x).T
     return result
 
@@ -112,14 +151,18 @@ def _interpolated(plane: NDArray[np.float32], step: float) -> NDArray[np.float32
     at = np.clip((np.arange(len(plane)) + 0.5) * step - 0.5, 0, last)
     low = np.floor(at).astype(int)
     share = (at - low).astype(np.float32)[:, None]
-    result: NDArray[np.float32] = plane[low] * (1 - share) + plane[np.minimum(low + 1, last)] * share
+    result: NDArray[np.float32] = (
+        plane[low] * (1 - share) + plane[np.minimum(low + 1, last)] * share
+    )
     return result
 
 
 def _averaged(plane: NDArray[np.int16], n_y: int, n_x: int) -> NDArray[np.int16]:
     rows, columns = plane.shape
     padded = np.pad(plane, ((0, -rows % n_y), (0, -columns % n_x)), mode="edge")
-    result: NDArray[np.int16] = cv2.resize(padded, (padded.shape[1] // n_x, padded.shape[0] // n_y), interpolation=cv2.INTER_AREA)
+    result: NDArray[np.int16] = cv2.resize(
+        padded, (padded.shape[1] // n_x, padded.shape[0] // n_y), interpolation=cv2.INTER_AREA
+    )
     return result
 
 

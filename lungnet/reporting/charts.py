@@ -1,7 +1,9 @@
-"""Numbers come in, inline SVG goes out: axes, lines, bands, points and bars whose colors the page's style sheet decides.
+"""Numbers come in, inline SVG goes out.
 
-A figure drawn here follows the page's light or dark mode, prints, scales to a phone and costs a few kilobytes. Every text
-is escaped; the same numbers give the same bytes.
+Axes, lines, bands, points and bars whose colors the page's style sheet decides.
+
+A figure drawn here follows the page's light or dark mode, prints, scales to a phone and costs a few
+kilobytes. Every text is escaped; the same numbers give the same bytes.
 """
 
 from collections.abc import Callable, Sequence
@@ -46,7 +48,9 @@ def axis_for(label: str, values: ArrayLike, text: Text = plain, *, from_zero: bo
     low = min(low, 0.0) if from_zero else low
     high = high if high > low else low + max(abs(low), 1.0) * 0.1
     raw = (high - low) / 4
-    step = next(m for m in (1, 2, 2.5, 5, 10) if m * 10 ** np.floor(np.log10(raw)) >= raw * 0.999) * 10 ** np.floor(np.log10(raw))
+    step = next(
+        m for m in (1, 2, 2.5, 5, 10) if m * 10 ** np.floor(np.log10(raw)) >= raw * 0.999
+    ) * 10 ** np.floor(np.log10(raw))
     first, last = np.floor(low / step + 1e-9), np.ceil(high / step - 1e-9)
     ticks = tuple(float(tick) for tick in np.arange(first, last + 1) * step)
     return Axis(label, ticks[0], ticks[-1], ticks, text)
@@ -79,20 +83,28 @@ class Chart:
         """The area between two lines."""
         px, bottom = self._pixels(x, low)
         _, top = self._pixels(x, high)
-        self.parts.append(f'<path class="band {style}" d="{_path(np.append(px, px[::-1]), np.append(top, bottom[::-1]))}Z"/>')
+        self.parts.append(
+            f'<path class="band {style}" '
+            f'd="{_path(np.append(px, px[::-1]), np.append(top, bottom[::-1]))}Z"/>'
+        )
 
     def points(self, x: ArrayLike, y: ArrayLike, style: str, words: Sequence[str] = ()) -> None:
         """Dots, each with words that appear on pointing at it."""
         for i, (cx, cy) in enumerate(zip(*self._pixels(x, y), strict=True)):
             hint = f"<title>{escape(words[i])}</title>" if words else ""
-            self.parts.append(f'<circle class="dot {style}" cx="{cx:.1f}" cy="{cy:.1f}" r="4">{hint}</circle>')
+            self.parts.append(
+                f'<circle class="dot {style}" cx="{cx:.1f}" cy="{cy:.1f}" r="4">{hint}</circle>'
+            )
 
     def whiskers(self, x: ArrayLike, low: ArrayLike, high: ArrayLike, style: str) -> None:
         """Vertical intervals."""
         px, bottom = self._pixels(x, low)
         _, top = self._pixels(x, high)
         for a, b, c in zip(px, bottom, top, strict=True):
-            self.parts.append(f'<path class="whisker {style}" d="M{a:.1f} {b:.1f}V{c:.1f}M{a - 3:.1f} {b:.1f}h6M{a - 3:.1f} {c:.1f}h6"/>')
+            self.parts.append(
+                f'<path class="whisker {style}" d="M{a:.1f} {b:.1f}V{c:.1f}M{a - 3:.1f} '
+                f'{b:.1f}h6M{a - 3:.1f} {c:.1f}h6"/>'
+            )
 
     def bars(self, edges: ArrayLike, base: float, tops: ArrayLike, style: str) -> None:
         """Bars between neighboring edges, from `base` to each top."""
@@ -101,14 +113,19 @@ class Chart:
         right, floor = self._pixels(edge[1:], np.full(edge.size - 1, base))
         for a, b, c, d in zip(left, right, top, floor, strict=True):
             if abs(c - d) > 0.05:
-                place = f'x="{a:.1f}" y="{min(c, d):.1f}" width="{max(b - a - 0.8, 0.5):.1f}" height="{abs(c - d):.1f}"'
+                place = (
+                    f'x="{a:.1f}" y="{min(c, d):.1f}" width="{max(b - a - 0.8, 0.5):.1f}" '
+                    f'height="{abs(c - d):.1f}"'
+                )
                 self.parts.append(f'<rect class="bar {style}" {place}/>')
 
     def svg(self) -> str:
         """The figure as one `<svg>` element, described for screen readers."""
         head = (
-            f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="{self.name}-t {self.name}-d">'
-            f'<title id="{self.name}-t">{escape(self.title)}</title><desc id="{self.name}-d">{escape(self.description)}</desc>'
+            f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+            f'aria-labelledby="{self.name}-t {self.name}-d">'
+            f'<title id="{self.name}-t">{escape(self.title)}</title><desc '
+            f'id="{self.name}-d">{escape(self.description)}</desc>'
         )
         return head + self._axes() + "".join(self.parts) + "</svg>"
 
@@ -118,27 +135,44 @@ class Chart:
         for tick in self.x.ticks:
             x = self._pixels([tick], [self.y.low])[0][0]
             parts.append(f'<path class="grid" d="M{x:.1f} {TOP}V{bottom}"/>')
-            parts.append(f'<text x="{x:.1f}" y="{bottom + 15}" text-anchor="middle">{escape(self.x.text(tick))}</text>')
+            parts.append(
+                f'<text x="{x:.1f}" y="{bottom + 15}" '
+                f'text-anchor="middle">{escape(self.x.text(tick))}</text>'
+            )
         for tick in self.y.ticks:
             y = self._pixels([self.x.low], [tick])[1][0]
             parts.append(f'<path class="grid" d="M{LEFT} {y:.1f}H{right}"/>')
-            parts.append(f'<text x="{LEFT - 5}" y="{y + 4:.1f}" text-anchor="end">{escape(self.y.text(tick))}</text>')
+            parts.append(
+                f'<text x="{LEFT - 5}" y="{y + 4:.1f}" '
+                f'text-anchor="end">{escape(self.y.text(tick))}</text>'
+            )
         middle_x, middle_y = (LEFT + right) / 2, (TOP + bottom) / 2
-        parts.append(f'<text class="axis" x="{middle_x:.1f}" y="{HEIGHT - 8}" text-anchor="middle">{escape(self.x.label)}</text>')
+        parts.append(
+            f'<text class="axis" x="{middle_x:.1f}" y="{HEIGHT - 8}" '
+            f'text-anchor="middle">{escape(self.x.label)}</text>'
+        )
         turned = f"rotate(-90 12 {middle_y:.1f})"
         parts.append(
-            f'<text class="axis" x="12" y="{middle_y:.1f}" text-anchor="middle" transform="{turned}">{escape(self.y.label)}</text>'
+            f'<text class="axis" x="12" y="{middle_y:.1f}" text-anchor="middle" '
+            f'transform="{turned}">{escape(self.y.label)}</text>'
         )
         return f'<g aria-hidden="true">{"".join(parts)}</g>'
 
-    def _pixels(self, x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _pixels(
+        self, x: ArrayLike, y: ArrayLike
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         share_x = (np.asarray(x, np.float64) - self.x.low) / (self.x.high - self.x.low)
         share_y = (np.asarray(y, np.float64) - self.y.low) / (self.y.high - self.y.low)
-        return LEFT + share_x * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - share_y * (HEIGHT - TOP - BOTTOM)
+        return LEFT + share_x * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - share_y * (
+            HEIGHT - TOP - BOTTOM
+        )
 
 
 def _path(x: NDArray[np.float64], y: NDArray[np.float64]) -> str:
-    """A path rounded to a tenth of a pixel, without points on a level or upright run: 100,000 patients stay a small page."""
+    """A path rounded to a tenth of a pixel, without points on a level or upright run.
+
+    100,000 patients stay a small page.
+    """
     points = np.column_stack([x, y]).round(1)
     points = points[np.isfinite(points).all(axis=1)]
     if len(points) > 2:

@@ -16,7 +16,8 @@ class ReportContext:
         limits: what a reader should know about this data, a sentence each.
         config_text: the resolved YAML.
         environment: name -> version or value.
-        history: a row per epoch, columns `epoch`, maybe `network` or `fold`, and metrics with their `val_` twins.
+        history: a row per epoch, columns `epoch`, maybe `network` or `fold`, and metrics with their
+            `val_` twins.
         pictures: series uid or patient id -> PNG files, as bytes, of the slices worth a look.
         pictures_show: a few words, what the pictures of a case show.
     """

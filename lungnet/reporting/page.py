@@ -1,4 +1,7 @@
-"""Metrics, predictions and context come in; a folder with `report.html`, `metrics.json` and `cases.csv` goes out."""
+"""Metrics, predictions and context come in.
+
+A folder with `report.html`, `metrics.json` and `cases.csv` goes out.
+"""
 
 import base64
 import hashlib
@@ -17,15 +20,21 @@ from lungnet.reporting.cases import MOST_ROWS, case_table, cases_csv, pictured_c
 from lungnet.reporting.context import ReportContext
 from lungnet.reporting.figures import figures, training_curves
 
-POLICY = "default-src 'none'; img-src data:; style-src '{style}'; script-src '{script}'; base-uri 'none'; form-action 'none'"
+POLICY = (
+    "default-src 'none'; img-src data:; style-src '{style}'; script-src '{script}'; base-uri "
+    "'none'; form-action 'none'"
+)
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write_report(out: Path, table: pd.DataFrame, metrics: Metrics, context: ReportContext | None = None) -> Path:
+def write_report(
+    out: Path, table: pd.DataFrame, metrics: Metrics, context: ReportContext | None = None
+) -> Path:
     """Write the report of scored predictions; the same input gives the same bytes.
 
-    The page is one file that asks nobody for anything: styles, the few lines of script and all pictures are in it, and a
-    content security policy forbids whatever else. Every text from outside is escaped.
+    The page is one file that asks nobody for anything: styles, the few lines of script and all
+    pictures are in it, and a content security policy forbids whatever else. Every text from outside
+    is escaped.
 
     Args:
         out: folder for `report.html`, `metrics.json` and `cases.csv`; made if absent.
@@ -49,12 +58,20 @@ def write_report(out: Path, table: pd.DataFrame, metrics: Metrics, context: Repo
     return out / "report.html"
 
 
-def render(table: pd.DataFrame, metrics: Metrics, context: ReportContext, cases: pd.DataFrame) -> str:
+def render(
+    table: pd.DataFrame, metrics: Metrics, context: ReportContext, cases: pd.DataFrame
+) -> str:
     """The page as text."""
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    style, script = (
+        (TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js")
+    )
     values: dict[str, Any] = {
         "metrics": metrics,
         "context": context,
@@ -76,5 +93,5 @@ def render(table: pd.DataFrame, metrics: Metrics, context: ReportContext, cases:
 
 
 def _digest(text: str) -> str:
-    """What a content security policy calls an inline style or script that may run (CSP level 3, 2.3.1)."""
+    """What a content security policy calls an inline style or script (CSP level 3, 2.3.1)."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")

@@ -1,4 +1,7 @@
-"""An experiment and the cases worth a look come in; PNG slices at a lung window go out, drawn from the cohort the run learned from."""
+"""An experiment and the cases worth a look come in.
+
+PNG slices at a lung window go out, drawn from the cohort the run learned from.
+"""
 
 import logging
 from collections.abc import Iterable
@@ -28,7 +31,9 @@ RING = 255
 
 
 def draw_pictures(experiment: Experiment, series_uids: Iterable[str]) -> dict[str, list[bytes]]:
-    """PNG files by series; a cohort that is no longer there, or is damaged, gives none and a warning in the log.
+    """PNG files by series.
+
+    A cohort that is no longer there, or is damaged, gives none and a warning in the log.
 
     Args:
         experiment: says where the cohort lies.
@@ -58,15 +63,30 @@ def _of_nodules(experiment: Experiment, series_uids: Iterable[str]) -> dict[str,
 
 
 def _of_scan(scan: StoredScan) -> list[bytes]:
-    """The axial slice through the first candidate, the candidate ringed, and close-ups of the first ones."""
+    """The axial slice through the first candidate, ringed, and close-ups of the first ones."""
     if not scan.candidates:
         return [_png(_gray(_slice(scan, scan.shape[0] // 2)))]
     first = scan.candidates[0]
     z, y, x = to_voxels(scan.affine, first.centre_mm)
     whole = _gray(_slice(scan, round(float(z))))
-    cv2.circle(whole, (round(float(x)), round(float(y))), round(first.radius_mm / scan.spacing_mm[2]) + 6, RING, 1, cv2.LINE_AA)
-    centres = [to_voxels(scan.affine, candidate.centre_mm) for candidate in scan.candidates[:CLOSE_UPS]]
-    return [_png(whole), *(_png(_enlarged(_gray(scan.crop(centre, (1, CLOSE_UP_VOXELS, CLOSE_UP_VOXELS))[0]))) for centre in centres)]
+    cv2.circle(
+        whole,
+        (round(float(x)), round(float(y))),
+        round(first.radius_mm / scan.spacing_mm[2]) + 6,
+        RING,
+        1,
+        cv2.LINE_AA,
+    )
+    centres = [
+        to_voxels(scan.affine, candidate.centre_mm) for candidate in scan.candidates[:CLOSE_UPS]
+    ]
+    return [
+        _png(whole),
+        *(
+            _png(_enlarged(_gray(scan.crop(centre, (1, CLOSE_UP_VOXELS, CLOSE_UP_VOXELS))[0])))
+            for centre in centres
+        ),
+    ]
 
 
 def _slice(scan: StoredScan, z: int) -> NDArray[np.int16]:
@@ -76,12 +96,16 @@ def _slice(scan: StoredScan, z: int) -> NDArray[np.int16]:
 
 def _gray(hu: NDArray[np.generic]) -> NDArray[np.uint8]:
     low, high = WINDOW_HU
-    return np.asarray(np.clip((hu.astype(np.float32) - low) * (255 / (high - low)), 0, 255), np.uint8)
+    return np.asarray(
+        np.clip((hu.astype(np.float32) - low) * (255 / (high - low)), 0, 255), np.uint8
+    )
 
 
 def _enlarged(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     scale = DRAWN_PIXELS / max(gray.shape)
-    return np.asarray(cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
+    return np.asarray(
+        cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8
+    )
 
 
 def _png(gray: NDArray[np.uint8]) -> bytes:

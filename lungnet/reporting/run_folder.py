@@ -23,24 +23,45 @@ LARGEST_TEXT_BYTES = 4 * 2**20
 
 PICTURES_SHOW = {
     "nodules": "the nodule, or its middle slice, at a lung window",
-    "store": "the slice through the first-ranked candidate (ringed), and close-ups of the first two, at a lung window",
+    "store": (
+        "the slice through the first-ranked candidate (ringed), and close-ups of the first two, at "
+        "a lung window"
+    ),
 }
 
 LIMITS = {
     "nodules": (
-        "The labels are those of the file of nodules; readers' ratings of malignancy are an opinion, not pathology.",
-        "Each image is centred on a nodule that someone found: finding it is not part of what is scored.",
+        (
+            "The labels are those of the file of nodules; readers' ratings of malignancy are an "
+            "opinion, not pathology."
+        ),
+        (
+            "Each image is centred on a nodule that someone found: finding it is not part "
+            "of what is "
+            "scored."
+        ),
     ),
-    "store": ("Candidates are found by rules; a tumour that none of them covers cannot be seen by a model that reads candidates.",),
+    "store": (
+        (
+            "Candidates are found by rules; a tumour that none of them covers cannot be seen by a "
+            "model that reads candidates."
+        ),
+    ),
 }
 
 
 def report_predictions(
-    source: Path, out: Path, *, split: str | None = None, threshold: float | None = None, synthetic: bool = False
+    source: Path,
+    out: Path,
+    *,
+    split: str | None = None,
+    threshold: float | None = None,
+    synthetic: bool = False,
 ) -> tuple[Metrics, Path]:
     """Score a run folder or a CSV and write its report.
 
-    A run is scored as its training scored it (seed and replicates stand in its `metrics.json`), so the figures are the same.
+    A run is scored as its training scored it (seed and replicates stand in its `metrics.json`), so
+    the figures are the same.
 
     Args:
         source: a folder with `predictions.csv`, or a CSV.
@@ -58,17 +79,31 @@ def report_predictions(
     """
     if not source.is_dir():
         table = read_predictions(source)
-        metrics = evaluate_table(table, EvaluationOptions(split=split, threshold=threshold, synthetic=synthetic))
+        metrics = evaluate_table(
+            table, EvaluationOptions(split=split, threshold=threshold, synthetic=synthetic)
+        )
         return metrics, write_report(out, table, metrics, ReportContext(title=source.name))
     path = source / "predictions.csv"
     if not path.is_file():
-        raise PredictionsError(f"{source}: holds no predictions.csv; expected a run folder that `lungnet train` finished, or a CSV")
+        raise PredictionsError(
+            f"{source}: holds no predictions.csv; expected a run folder that `lungnet train` "
+            "finished, or a CSV"
+        )
     table = read_predictions(path)
     told = _object(source / "metrics.json")
     drawn = told.get("intervals")
-    numbers = {name: drawn[name] for name in ("replicates", "seed") if isinstance(drawn, dict) and isinstance(drawn.get(name), int)}
+    numbers = {
+        name: drawn[name]
+        for name in ("replicates", "seed")
+        if isinstance(drawn, dict) and isinstance(drawn.get(name), int)
+    }
     numbers["replicates"] = max(100, min(numbers.get("replicates", 2000), 100_000))
-    options = EvaluationOptions(split=split, threshold=threshold, synthetic=synthetic or told.get("synthetic") is True, **numbers)
+    options = EvaluationOptions(
+        split=split,
+        threshold=threshold,
+        synthetic=synthetic or told.get("synthetic") is True,
+        **numbers,
+    )
     metrics = evaluate_table(table, options)
     return metrics, write_report(out, table, metrics, run_context(source, metrics))
 
@@ -78,7 +113,8 @@ def run_context(run: Path, metrics: Metrics) -> ReportContext:
 
     Args:
         run: a folder with `config.yaml`, `environment.json` and `history.csv`.
-        metrics: says which cases are worth a picture, drawn from the cohort that the configuration names.
+        metrics: says which cases are worth a picture, drawn from the cohort that the configuration
+            names.
     """
     experiment = _experiment(run / "config.yaml")
     environment = _object(run / "environment.json")
@@ -107,13 +143,17 @@ def split_sentence(experiment: Experiment) -> str:
     stopping = percent(data.split.validation)
     if data.folds:
         return (
-            f"Patients, never single scans or nodules, were divided into {data.folds} folds, balanced by label; each fold was predicted by "
-            f"a network that never saw it. Of the other folds' patients, {stopping} stopped that training and fitted its calibration. "
+            f"Patients, never single scans or nodules, were divided into {data.folds} folds, "
+            "balanced by label; each fold was predicted by "
+            f"a network that never saw it. Of the other folds' patients, {stopping} stopped that "
+            "training and fitted its calibration. "
             f"Seed {experiment.seed}."
         )
     return (
-        f"Patients, never single scans, were drawn at random and balanced by label: {percent(data.split.test)} were held out for this "
-        f"page, {stopping} stopped the training and fitted the calibration, the rest were trained on. Seed {experiment.seed}."
+        "Patients, never single scans, were drawn at random and balanced by label: "
+        f"{percent(data.split.test)} were held out for this "
+        f"page, {stopping} stopped the training and fitted the calibration, the rest were trained "
+        f"on. Seed {experiment.seed}."
     )
 
 

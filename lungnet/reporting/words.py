@@ -1,4 +1,8 @@
-"""Metrics come in; sentences for people go out: the verdict, what each figure means, how the split and threshold were made."""
+"""Metrics come in.
+
+Sentences for people go out: the verdict, what each figure means, how the split and threshold were
+made.
+"""
 
 from dataclasses import dataclass
 
@@ -31,17 +35,29 @@ def headline(metrics: Metrics) -> str:
     auc, loss = metrics.figure("roc_auc"), metrics.figure("log_loss")
     what = "rows" if metrics.n != metrics.patients else "patients"
     of = f" of {metrics.patients:,} patients" if what == "rows" else ""
-    pairs = f"a positive above a negative in {share(auc.value)} of pairs (95\u00a0% interval {share(auc.low)} to {share(auc.high)})"
+    pairs = (
+        f"a positive above a negative in {share(auc.value)} of pairs (95\u00a0% interval "
+        f"{share(auc.low)} to {share(auc.high)})"
+    )
     side = "below" if loss.value < metrics.prior.log_loss else "not below"
-    against = f"its log loss of {loss.value:.3f} is {side} that of the constant prior, {metrics.prior.log_loss:.3f}"
-    return f"On {metrics.n:,} {what}{of}, {metrics.positives:,} of them positive, the model ranks {pairs}, and {against}."
+    against = (
+        f"its log loss of {loss.value:.3f} is {side} that of the constant prior, "
+        f"{metrics.prior.log_loss:.3f}"
+    )
+    return (
+        f"On {metrics.n:,} {what}{of}, {metrics.positives:,} of them positive, the model ranks "
+        f"{pairs}, and {against}."
+    )
 
 
 def diameter_sentence(metrics: Metrics) -> str:
     """How the model stands beside the diameter alone, or why that is unknown."""
     diameter = metrics.largest_diameter
     if diameter is None:
-        return "How the largest diameter alone would do is unknown: the predictions have no column diameter_mm."
+        return (
+            "How the largest diameter alone would do is unknown: the predictions have no column "
+            "diameter_mm."
+        )
     gain = diameter.roc_auc_gain
     if gain.low > 0:
         stand = "The model ranks better than the largest diameter alone"
@@ -49,12 +65,18 @@ def diameter_sentence(metrics: Metrics) -> str:
         stand = "The largest diameter alone ranks better than the model"
     else:
         stand = "The model cannot be told from the largest diameter alone"
-    return f"{stand}: difference of the areas {signed(gain.value)} (95\u00a0% interval {signed(gain.low)} to {signed(gain.high)})."
+    return (
+        f"{stand}: difference of the areas {signed(gain.value)} (95\u00a0% interval "
+        f"{signed(gain.low)} to {signed(gain.high)})."
+    )
 
 
 @dataclass(frozen=True)
 class KeyFigure:
-    """One line of the table of key figures; the columns are text, empty where a baseline has no such figure."""
+    """One line of the table of key figures.
+
+    The columns are text, empty where a baseline has no such figure.
+    """
 
     name: str
     meaning: str
@@ -67,7 +89,12 @@ class KeyFigure:
 def key_figures(metrics: Metrics) -> list[KeyFigure]:
     """The table of key figures, with the baselines beside them."""
     constant, diameter = metrics.prior, metrics.largest_diameter
-    by_prior = {"roc_auc": constant.roc_auc, "log_loss": constant.log_loss, "brier": constant.brier, "accuracy": constant.accuracy}
+    by_prior = {
+        "roc_auc": constant.roc_auc,
+        "log_loss": constant.log_loss,
+        "brier": constant.brier,
+        "accuracy": constant.accuracy,
+    }
     by_prior["pr_auc"] = metrics.figure("prevalence").value
     by_diameter: dict[str, float] = {}
     if diameter is not None:
@@ -81,23 +108,47 @@ def key_figures(metrics: Metrics) -> list[KeyFigure]:
     for key, (name, meaning) in MEANINGS.items():
         figure = metrics.figures.get(key)
         beside = [f"{by[key]:.3f}" if key in by else "" for by in (by_prior, by_diameter)]
-        lines.append(KeyFigure(name, meaning, _value(figure), _interval(figure), beside[0], beside[1]))
+        lines.append(
+            KeyFigure(name, meaning, _value(figure), _interval(figure), beside[0], beside[1])
+        )
     return lines
 
 
 MEANINGS = {
-    "roc_auc": ("ROC AUC", "share of positive-negative pairs in the right order; 0.5 is a coin, 1 perfect"),
-    "log_loss": ("Log loss", "how surprised the truth leaves the model; lower is better, one sure mistake costs much"),
+    "roc_auc": (
+        "ROC AUC",
+        "share of positive-negative pairs in the right order; 0.5 is a coin, 1 perfect",
+    ),
+    "log_loss": (
+        "Log loss",
+        "how surprised the truth leaves the model; lower is better, one sure mistake costs much",
+    ),
     "brier": ("Brier score", "mean squared distance of probability and truth; lower is better"),
-    "ece": ("Calibration error", "mean distance between probability given and share come true; binning alone keeps it above 0"),
+    "ece": (
+        "Calibration error",
+        (
+            "mean distance between probability given and share come true; binning alone "
+            "keeps it above "
+            "0"
+        ),
+    ),
     "pr_auc": ("PR AUC", "mean precision over recall; chance reaches the prevalence"),
     "accuracy": ("Accuracy", "share of right calls at the threshold"),
     "sensitivity": ("Sensitivity", "share of the positive that is called"),
     "specificity": ("Specificity", "share of the negative that is not called"),
-    "ppv": ("Positive predictive value", "share of the called that is positive; falls with the prevalence"),
+    "ppv": (
+        "Positive predictive value",
+        "share of the called that is positive; falls with the prevalence",
+    ),
     "npv": ("Negative predictive value", "share of the not called that is negative"),
-    "sensitivity_at_specificity_90": ("Sensitivity at 90 % specificity", "found if one in ten negatives may alarm"),
-    "specificity_at_sensitivity_90": ("Specificity at 90 % sensitivity", "spared if nine in ten positives must be found"),
+    "sensitivity_at_specificity_90": (
+        "Sensitivity at 90 % specificity",
+        "found if one in ten negatives may alarm",
+    ),
+    "specificity_at_sensitivity_90": (
+        "Specificity at 90 % sensitivity",
+        "spared if nine in ten positives must be found",
+    ),
 }
 
 
@@ -105,13 +156,23 @@ def threshold_sentence(metrics: Metrics) -> str:
     """Which threshold, and where it comes from."""
     threshold = metrics.threshold
     median = "a median of " if threshold.by_fold else ""
-    return f"A row is called positive at a probability of {median}{threshold.value:.3f} or more: {THRESHOLD_SOURCES[threshold.source]}."
+    return (
+        f"A row is called positive at a probability of {median}{threshold.value:.3f} or more: "
+        f"{THRESHOLD_SOURCES[threshold.source]}."
+    )
 
 
 def prior_sentence(metrics: Metrics) -> str:
     """Whose prevalence the constant prior is."""
-    whose = "of the training patients" if metrics.prior.source == "train" else "of the scored rows themselves, the best a constant could do"
-    return f"The constant prior says {share(metrics.prior.probability)} to everyone, the prevalence {whose}."
+    whose = (
+        "of the training patients"
+        if metrics.prior.source == "train"
+        else "of the scored rows themselves, the best a constant could do"
+    )
+    return (
+        f"The constant prior says {share(metrics.prior.probability)} to everyone, the prevalence "
+        f"{whose}."
+    )
 
 
 @dataclass(frozen=True)
@@ -133,7 +194,10 @@ def parts(table: pd.DataFrame) -> list[Part]:
         Part(str(name), len(rows), rows["patient_id"].nunique(), int(rows["label"].sum()))
         for name, rows in table.groupby(names, sort=False)
     ]
-    return sorted(found, key=lambda part: (order.get(part.name.partition(",")[0], 3), len(part.name), part.name))
+    return sorted(
+        found,
+        key=lambda part: (order.get(part.name.partition(",")[0], 3), len(part.name), part.name),
+    )
 
 
 def _value(figure: Interval | None) -> str:

@@ -1,4 +1,7 @@
-"""Arrays as zarr v3 with one shard each, written and read by TensorStore; in between they are plain bytes."""
+"""Arrays as zarr v3 with one shard each, written and read by TensorStore.
+
+In between they are plain bytes.
+"""
 
 from collections.abc import Sequence
 from functools import cache
@@ -29,16 +32,27 @@ def encode(values: NDArray[Any], fill: int) -> dict[str, bytes]:
     store: Any = ts.open(_spec(values, fill), create=True).result()
     store.write(np.ascontiguousarray(values)).result()
     files = store.kvstore
-    return {name.decode(): files.read(name).result().value for name in sorted(files.list().result())}
+    return {
+        name.decode(): files.read(name).result().value for name in sorted(files.list().result())
+    }
 
 
 def open_array(folder: Path) -> Any:
     """Open an array for reading; nothing but its `zarr.json` is read yet."""
     spec = {"driver": "zarr3", "kvstore": {"driver": "file", "path": f"{folder}/"}}
-    return ts.open(spec, read=True, write=False, context=_context(), recheck_cached_data=False, recheck_cached_metadata=False).result()
+    return ts.open(
+        spec,
+        read=True,
+        write=False,
+        context=_context(),
+        recheck_cached_data=False,
+        recheck_cached_metadata=False,
+    ).result()
 
 
-def read_boxes(array: Any, starts: NDArray[np.int64], size: Sequence[int], fill: int) -> NDArray[Any]:
+def read_boxes(
+    array: Any, starts: NDArray[np.int64], size: Sequence[int], fill: int
+) -> NDArray[Any]:
     """Boxes of one size at many places, read concurrently.
 
     Args:
@@ -58,7 +72,9 @@ def read_boxes(array: Any, starts: NDArray[np.int64], size: Sequence[int], fill:
         if (first >= stop).any():
             continue
         inside = tuple(slice(int(a), int(b)) for a, b in zip(first, stop, strict=True))
-        target = tuple(slice(int(a), int(b)) for a, b in zip(first - start, stop - start, strict=True))
+        target = tuple(
+            slice(int(a), int(b)) for a, b in zip(first - start, stop - start, strict=True)
+        )
         waiting.append((box, target, array[inside].read()))
     for box, target, future in waiting:
         box[target] = future.result()
@@ -74,7 +90,13 @@ def _spec(values: NDArray[Any], fill: int) -> dict[str, Any]:
     shard = [-(-n // CHUNK) * CHUNK for n in values.shape]
     little = {"name": "bytes", "configuration": {"endian": "little"}}
     plain = {"name": "bytes"} if values.itemsize == 1 else little
-    squeezed = {"cname": "lz4", "clevel": 5, "shuffle": "bitshuffle", "typesize": values.itemsize, "blocksize": 0}
+    squeezed = {
+        "cname": "lz4",
+        "clevel": 5,
+        "shuffle": "bitshuffle",
+        "typesize": values.itemsize,
+        "blocksize": 0,
+    }
     sharding = {
         "chunk_shape": [CHUNK] * values.ndim,
         "codecs": [plain, {"name": "blosc", "configuration": squeezed}],
@@ -90,4 +112,8 @@ def _spec(values: NDArray[Any], fill: int) -> dict[str, Any]:
         "dimension_names": ["z", "y", "x"],
         "codecs": [{"name": "sharding_indexed", "configuration": sharding}],
     }
-    return {"driver": "zarr3", "kvstore": {"driver": "memory", "path": "array/"}, "metadata": metadata}
+    return {
+        "driver": "zarr3",
+        "kvstore": {"driver": "memory", "path": "array/"},
+        "metadata": metadata,
+    }

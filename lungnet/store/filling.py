@@ -1,4 +1,7 @@
-"""Fill or complete a store: series in, a row per series out as each is ready; a killed run goes on where it stopped."""
+"""Fill or complete a store: series in, a row per series out as each is ready.
+
+A killed run goes on where it stopped.
+"""
 
 import fcntl
 import multiprocessing
@@ -21,16 +24,23 @@ from lungnet.store.stores import read_preparation, write_preparation
 from lungnet.store.workers import FilledRow, filled, prepare_series, set_up_worker
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-"""Each worker is one thread: more workers, not more threads, fill the cores without waiting for each other."""
+"""Each worker is one thread: more workers, not more threads, fill the cores without waiting for
+each other."""
 
 
 def fill_store(
-    found: Sequence[Found], out: Path, spec: PreparationConfig, *, jobs: int = 1, labels: Labels | None = None
+    found: Sequence[Found],
+    out: Path,
+    spec: PreparationConfig,
+    *,
+    jobs: int = 1,
+    labels: Labels | None = None,
 ) -> Iterator[FilledRow]:
-    """Prepare every usable series that the store does not hold yet, and write the tables when all are done.
+    """Prepare every usable series that the store does not hold yet, then write the tables.
 
-    The bytes of the store depend on the series, the settings and the labels, never on `jobs`, order or interruptions. What is
-    finished stays when the generator is closed, the process is killed or the disk is full; the same call goes on from there.
+    The bytes of the store depend on the series, the settings and the labels, never on `jobs`, order
+    or interruptions. What is finished stays when the generator is closed, the process is killed or
+    the disk is full; the same call goes on from there.
 
     Args:
         found: from `lungnet.dicom.find_series`.
@@ -45,11 +55,14 @@ def fill_store(
     Raises:
         InputError: nothing is there to prepare, or nothing usable (`refused.csv` then says why).
         LabelsError: no patient has a label; before any work.
-        UsageError: the folder holds something else, or scans of another preparation, or another process is filling it.
+        UsageError: the folder holds something else, or scans of another preparation, or another
+            process is filling it.
         MachineError: no space, no permission, a worker was killed.
     """
     if not found:
-        raise InputError("no series was found: expected DICOM (or NIfTI, MetaImage, NRRD) files of chest CT")
+        raise InputError(
+            "no series was found: expected DICOM (or NIfTI, MetaImage, NRRD) files of chest CT"
+        )
     if labels is not None:
         labels.matched({one.patient_id for one in found if one.refusal is None})
     with _claimed(out, spec):
@@ -66,21 +79,32 @@ def fill_store(
             yield row
         write_tables(out, refused.values())
     if not usable:
-        raise InputError(f"none of the {len(found)} series is usable; {out / 'refused.csv'} says why")
+        raise InputError(
+            f"none of the {len(found)} series is usable; {out / 'refused.csv'} says why"
+        )
 
 
-def _filled(found: Sequence[Found], out: Path, spec: PreparationConfig, jobs: int) -> Iterator[FilledRow]:
+def _filled(
+    found: Sequence[Found], out: Path, spec: PreparationConfig, jobs: int
+) -> Iterator[FilledRow]:
     waiting: dict[str, Found] = {}
     for one in found:
         key = series_key(one.patient_id, one.series_uid)
         known = None if key in waiting else _reused(one, out, key)
         if one.refusal is not None:
-            yield FilledRow(one.series_uid, one.patient_id, "refused", *one.refusal, path=str(one.path))
+            yield FilledRow(
+                one.series_uid, one.patient_id, "refused", *one.refusal, path=str(one.path)
+            )
         elif known is not None:
             yield known
         elif key in waiting:
             yield FilledRow(
-                one.series_uid, one.patient_id, "refused", "duplicate-position", "the series is there twice", path=str(one.path)
+                one.series_uid,
+                one.patient_id,
+                "refused",
+                "duplicate-position",
+                "the series is there twice",
+                path=str(one.path),
             )
         else:
             waiting[key] = one
@@ -88,7 +112,10 @@ def _filled(found: Sequence[Found], out: Path, spec: PreparationConfig, jobs: in
 
 
 def _reused(one: Found, out: Path, key: str) -> FilledRow | None:
-    """The row of a scan that the store already holds; None where it does not, or holds it with another number of slices."""
+    """The row of a scan that the store already holds.
+
+    None where it does not, or holds it with another number of slices.
+    """
     try:
         attributes = read_attributes(scan_folder(out, key))
     except StoreError:
@@ -99,7 +126,9 @@ def _reused(one: Found, out: Path, key: str) -> FilledRow | None:
     return filled(attributes, "reused", cpu_s=0.0, path=str(one.path))
 
 
-def _prepared(waiting: Sequence[Found], out: Path, spec: PreparationConfig, jobs: int) -> Iterator[FilledRow]:
+def _prepared(
+    waiting: Sequence[Found], out: Path, spec: PreparationConfig, jobs: int
+) -> Iterator[FilledRow]:
     if jobs == 1 or len(waiting) < 2:
         for one in waiting:
             yield prepare_series(one, out, spec)
@@ -108,7 +137,8 @@ def _prepared(waiting: Sequence[Found], out: Path, spec: PreparationConfig, jobs
         queue = iter(waiting)
         running: set[Future[FilledRow]] = set()
         while True:
-            # One series per worker and none queued: an interruption waits for these only, and a million headers are not sent at once.
+            # One series per worker and none queued: an interruption waits for these only, and a
+            # million headers are not sent at once.
             for one in queue:
                 running.add(submit(prepare_series, one, out, spec))
                 if len(running) == jobs:
@@ -124,12 +154,16 @@ def _prepared(waiting: Sequence[Found], out: Path, spec: PreparationConfig, jobs
 def _pool(jobs: int) -> Iterator[Callable[..., "Future[FilledRow]"]]:
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    # Spawned, not forked: the parent may run TensorFlow's threads, whose locks a fork would copy as they are.
+    # Spawned, not forked: the parent may run TensorFlow's threads, whose locks a fork would copy as
+    # they are.
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), set_up_worker)
     try:
         yield pool.submit
     except BrokenProcessPool:
-        raise MachineError("a worker process was killed, most likely for lack of memory; use fewer --jobs; what is done is kept") from None
+        raise MachineError(
+            "a worker process was killed, most likely for lack of memory; use fewer --jobs; what "
+            "is done is kept"
+        ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         for name, value in before.items():
@@ -151,7 +185,9 @@ def _claimed(out: Path, spec: PreparationConfig) -> Iterator[None]:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise UsageError(f"{out}: another process is filling this store; wait for it to end") from None
+            raise UsageError(
+                f"{out}: another process is filling this store; wait for it to end"
+            ) from None
         _check_folder(out, spec)
         for folder in (out, out / SCANS, out / PICTURES):
             remove_unfinished(folder)
@@ -167,10 +203,16 @@ def _check_folder(out: Path, spec: PreparationConfig) -> None:
         found = read_preparation(out)["preparation_hash"]
         if found != spec.preparation_hash():
             raise UsageError(
-                f"{out}: the store holds scans of preparation {found}, asked for is {spec.preparation_hash()}; "
+                f"{out}: the store holds scans of preparation {found}, asked for is "
+                f"{spec.preparation_hash()}; "
                 "give another --out, or the settings that the store was made with"
             )
     elif scan_keys(out):
-        raise StoreError(f"{out}: {PREPARATION} is missing though scans are there; run `lungnet verify {out} --repair`")
+        raise StoreError(
+            f"{out}: {PREPARATION} is missing though scans are there; run `lungnet verify {out} "
+            "--repair`"
+        )
     elif any(not path.name.startswith(UNFINISHED) for path in out.iterdir()):
-        raise UsageError(f"{out}: the folder holds files that are no store; give a new or empty folder as --out")
+        raise UsageError(
+            f"{out}: the folder holds files that are no store; give a new or empty folder as --out"
+        )

@@ -1,4 +1,7 @@
-"""A labels file: who has cancer, and what else is known of each patient; checked whole before any work."""
+"""A labels file: who has cancer, and what else is known of each patient.
+
+Checked whole before any work.
+"""
 
 import csv
 import logging
@@ -37,11 +40,18 @@ class Labels:
 
     def renamed(self, rename: Callable[[str], str]) -> "Labels":
         """The same labels under other patient ids."""
-        more = {name: {rename(patient): cell for patient, cell in column.items()} for name, column in self.more.items()}
-        return Labels(self.path, {rename(patient): label for patient, label in self.label.items()}, more)
+        more = {
+            name: {rename(patient): cell for patient, cell in column.items()}
+            for name, column in self.more.items()
+        }
+        return Labels(
+            self.path, {rename(patient): label for patient, label in self.label.items()}, more
+        )
 
     def matched(self, patients: Collection[str]) -> dict[str, int]:
-        """Labels of those patients that have one; warns of patients without a label and labels without a patient.
+        """Labels of those patients that have one.
+
+        Warns of patients without a label and labels without a patient.
 
         Raises:
             LabelsError: not one patient has a label.
@@ -49,12 +59,25 @@ class Labels:
         known = {patient: self.label[patient] for patient in patients if patient in self.label}
         if patients and not known:
             mine, theirs = sorted(self.label)[0], sorted(patients)[0]
-            found = f"none of the {len(patients)} patients has a label: the file speaks of {mine!r}, the scans of {theirs!r}"
+            found = (
+                f"none of the {len(patients)} patients has a label: the file speaks of {mine!r}, "
+                f"the scans of {theirs!r}"
+            )
             raise LabelsError(f"{self.path}: {found}; expected the same ids")
         if len(known) < len(set(patients)):
-            log.warning("%s: %d of %d patients have no label", self.path, len(set(patients)) - len(known), len(set(patients)))
+            log.warning(
+                "%s: %d of %d patients have no label",
+                self.path,
+                len(set(patients)) - len(known),
+                len(set(patients)),
+            )
         if len(known) < len(self.label):
-            log.warning("%s: %d of %d labels belong to no patient here", self.path, len(self.label) - len(known), len(self.label))
+            log.warning(
+                "%s: %d of %d labels belong to no patient here",
+                self.path,
+                len(self.label) - len(known),
+                len(self.label),
+            )
         return known
 
 
@@ -62,20 +85,25 @@ def read_labels(path: Path) -> Labels:
     """Read `id,cancer` or `patient_id,label` and more columns.
 
     Raises:
-        LabelsError: the file is missing or empty, a column is missing, an id is empty or there twice, a label is not 0 or 1;
-            names file and line.
+        LabelsError: the file is missing or empty, a column is missing, an id is empty or there
+            twice, a label is not 0 or 1; names file and line.
     """
     lines = list(enumerate(csv.reader(_text(path).splitlines()), 1))
     rows = [(number, row) for number, row in lines if any(cell.strip() for cell in row)]
     if not rows:
-        raise LabelsError(f"{path}: the file is empty, expected a header `patient_id,label` or `id,cancer` and a line per patient")
+        raise LabelsError(
+            f"{path}: the file is empty, expected a header `patient_id,label` or `id,cancer` and a "
+            "line per patient"
+        )
     names = [name.strip() for name in rows[0][1]]
     id_column, label_column = _columns(path, rows[0][0], names)
     if len(rows) == 1:
         raise LabelsError(f"{path}: a header and no patients, expected a line per patient")
     seen: dict[str, int] = {}
     label: dict[str, int] = {}
-    cells: dict[str, dict[str, str]] = {name: {} for name in names if _is_kept(name, id_column, label_column)}
+    cells: dict[str, dict[str, str]] = {
+        name: {} for name in names if _is_kept(name, id_column, label_column)
+    }
     for number, row in rows[1:]:
         if len(row) != len(names):
             raise LabelsError(f"{path}:{number}: {len(row)} columns, the header has {len(names)}")
@@ -85,7 +113,8 @@ def read_labels(path: Path) -> Labels:
             raise LabelsError(f"{path}:{number}: the {id_column} is empty, expected a patient's id")
         if patient in seen:
             raise LabelsError(
-                f"{path}:{number}: {id_column} {patient} is there twice, first in line {seen[patient]}; expected one line per patient"
+                f"{path}:{number}: {id_column} {patient} is there twice, first in line "
+                f"{seen[patient]}; expected one line per patient"
             )
         seen[patient] = number
         label[patient] = _label(path, number, label_column, values[label_column])
@@ -98,20 +127,30 @@ def labels_text(labels: Labels) -> str:
     """The labels as a CSV that `read_labels` reads back, sorted by patient."""
     names = sorted(labels.more)
     lines = [["patient_id", "label", *names]]
-    lines += [[patient, str(labels.label[patient]), *(labels.more[name][patient] for name in names)] for patient in sorted(labels.label)]
+    lines += [
+        [patient, str(labels.label[patient]), *(labels.more[name][patient] for name in names)]
+        for patient in sorted(labels.label)
+    ]
     return "".join(",".join(_quoted(cell) for cell in line) + "\n" for line in lines)
 
 
 def _text(path: Path) -> str:
     try:
         if path.stat().st_size > LARGEST_BYTES:
-            raise LabelsError(f"{path}: {path.stat().st_size:,} bytes, expected a table of ids of at most {LARGEST_BYTES:,}")
+            raise LabelsError(
+                f"{path}: {path.stat().st_size:,} bytes, expected a table of ids of at most "
+                f"{LARGEST_BYTES:,}"
+            )
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise LabelsError(f"{path}: not a text file in UTF-8, expected a CSV with `patient_id,label` or `id,cancer`") from None
+        raise LabelsError(
+            f"{path}: not a text file in UTF-8, expected a CSV with `patient_id,label` or "
+            "`id,cancer`"
+        ) from None
     except OSError as error:
         raise LabelsError(
-            f"{path}: {(error.strerror or str(error)).lower()}, expected a CSV with `patient_id,label` or `id,cancer`"
+            f"{path}: {(error.strerror or str(error)).lower()}, expected a CSV with "
+            "`patient_id,label` or `id,cancer`"
         ) from None
 
 
@@ -123,11 +162,18 @@ def _columns(path: Path, line: int, names: list[str]) -> tuple[str, str]:
         if set(form) <= set(names):
             return form
     shown = ", ".join(names)[:200]
-    raise LabelsError(f"{path}:{line}: found the columns {shown}; expected `patient_id,label` or `id,cancer` among them")
+    raise LabelsError(
+        f"{path}:{line}: found the columns {shown}; expected `patient_id,label` or `id,cancer` "
+        "among them"
+    )
 
 
 def _is_kept(name: str, id_column: str, label_column: str) -> bool:
-    return bool(name) and name not in (id_column, label_column, "patient_id", "label") and not IDENTIFYING.search(name)
+    return (
+        bool(name)
+        and name not in (id_column, label_column, "patient_id", "label")
+        and not IDENTIFYING.search(name)
+    )
 
 
 def _label(path: Path, line: int, column: str, text: str) -> int:

@@ -1,4 +1,7 @@
-"""Where what lies in a store, and under which name; the key of a scan is `lungnet.dicom.series_key` of its ids."""
+"""Where what lies in a store, and under which name.
+
+The key of a scan is `lungnet.dicom.series_key` of its ids.
+"""
 
 from pathlib import Path
 
@@ -28,4 +31,6 @@ def picture_file(store: Path, key: str) -> Path:
 
 def scan_keys(store: Path) -> list[str]:
     """Keys of all whole scans in the store, sorted."""
-    return sorted(path.name.removesuffix(SCAN_SUFFIX) for path in (store / SCANS).glob(f"[!.]*{SCAN_SUFFIX}"))
+    return sorted(
+        path.name.removesuffix(SCAN_SUFFIX) for path in (store / SCANS).glob(f"[!.]*{SCAN_SUFFIX}")
+    )

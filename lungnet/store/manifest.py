@@ -1,4 +1,8 @@
-"""The store's table: a row per prepared series, made from the scans and the labels alone, so that it can always be made again."""
+"""The store's table.
+
+A row per prepared series, made from the scans and the labels alone, so that it can always be made
+again.
+"""
 
 import csv
 import io
@@ -15,7 +19,16 @@ from lungnet.dicom import SeriesRow, choose
 from lungnet.errors import LabelsError, StoreError
 from lungnet.files import file_hash, replacing, write_text
 from lungnet.store.labels import Labels, labels_text, read_labels
-from lungnet.store.layout import GROUP, LABELS, MANIFEST, PREPARATION, REFUSED, SUMS, scan_folder, scan_keys
+from lungnet.store.layout import (
+    GROUP,
+    LABELS,
+    MANIFEST,
+    PREPARATION,
+    REFUSED,
+    SUMS,
+    scan_folder,
+    scan_keys,
+)
 from lungnet.store.scans import read_attributes
 
 SCHEMA = pa.schema(
@@ -42,13 +55,16 @@ SCHEMA = pa.schema(
         ("checksum", pa.string()),
     ]
 )
-"""Columns of the manifest; those of the labels file follow, as text. `checksum` is the SHA-256 of the scan's `zarr.json`,
-which holds those of all its other files."""
+"""Columns of the manifest; those of the labels file follow, as text. `checksum` is the SHA-256 of
+the scan's `zarr.json`, which holds those of all its other files."""
 
 
 @dataclass(frozen=True, order=True)
 class Refusal:
-    """A series that was not prepared; ids and path as cells that no spreadsheet runs (`lungnet.files.harmless`)."""
+    """A series that was not prepared.
+
+    Ids and path as cells that no spreadsheet runs (`lungnet.files.harmless`).
+    """
 
     patient_id: str
     series_uid: str
@@ -63,7 +79,9 @@ def write_tables(store: Path, refused: Iterable[Refusal]) -> None:
     attributes = [read_attributes(scan_folder(store, key)) for key in keys]
     labels = read_store_labels(store)
     _write_refused(store, refused)
-    _write_manifest(store, _rows(store, keys, attributes, labels), sorted(labels.more) if labels else [])
+    _write_manifest(
+        store, _rows(store, keys, attributes, labels), sorted(labels.more) if labels else []
+    )
     names = [name for name in (LABELS, MANIFEST, PREPARATION, REFUSED) if (store / name).is_file()]
     # In the form of coreutils: `sha256sum -c SHA256SUMS` checks it without us.
     write_text(store / SUMS, "".join(f"{file_hash(store / name)}  {name}\n" for name in names))
@@ -77,12 +95,20 @@ def read_manifest(store: Path) -> pd.DataFrame:
     """
     path = store / MANIFEST
     if not path.is_file():
-        raise StoreError(f"{store}: the store has no {MANIFEST}: preparation did not finish; run the same `lungnet prepare` again")
+        raise StoreError(
+            f"{store}: the store has no {MANIFEST}: preparation did not finish; run the same "
+            "`lungnet prepare` again"
+        )
     try:
         table = pq.read_table(path)
-        frame: pd.DataFrame = table.select(SCHEMA.names + [n for n in table.column_names if n not in SCHEMA.names]).to_pandas()
+        frame: pd.DataFrame = table.select(
+            SCHEMA.names + [n for n in table.column_names if n not in SCHEMA.names]
+        ).to_pandas()
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        raise StoreError(f"{path}: the manifest cannot be read ({type(error).__name__}); run `lungnet verify {store} --repair`") from None
+        raise StoreError(
+            f"{path}: the manifest cannot be read ({type(error).__name__}); run `lungnet verify "
+            f"{store} --repair`"
+        ) from None
     frame["label"] = frame["label"].astype("Int8")
     return frame
 
@@ -103,7 +129,10 @@ def read_store_labels(store: Path) -> Labels | None:
     try:
         return read_labels(store / LABELS)
     except LabelsError as error:
-        raise StoreError(f"{error}; run `lungnet verify {store} --repair`, then `lungnet prepare` with --labels again") from None
+        raise StoreError(
+            f"{error}; run `lungnet verify {store} --repair`, then `lungnet prepare` with --labels "
+            "again"
+        ) from None
 
 
 def read_refused(store: Path) -> list[Refusal]:
@@ -116,13 +145,17 @@ def read_refused(store: Path) -> list[Refusal]:
 
 def _write_refused(store: Path, refused: Iterable[Refusal]) -> None:
     text = io.StringIO()
-    writer = csv.DictWriter(text, ("series_uid", "patient_id", "reason", "detail", "path"), lineterminator="\n")
+    writer = csv.DictWriter(
+        text, ("series_uid", "patient_id", "reason", "detail", "path"), lineterminator="\n"
+    )
     writer.writeheader()
     writer.writerows(vars(refusal) for refusal in sorted(refused))
     write_text(store / REFUSED, text.getvalue())
 
 
-def _rows(store: Path, keys: Sequence[str], attributes: Sequence[dict[str, Any]], labels: Labels | None) -> list[dict[str, Any]]:
+def _rows(
+    store: Path, keys: Sequence[str], attributes: Sequence[dict[str, Any]], labels: Labels | None
+) -> list[dict[str, Any]]:
     chosen = {row.series_uid for row in choose([_series_row(a) for a in attributes]) if row.chosen}
     rows = []
     for key, a in zip(keys, attributes, strict=True):
@@ -144,15 +177,27 @@ def _rows(store: Path, keys: Sequence[str], attributes: Sequence[dict[str, Any]]
             **{name: a["provenance"][name] for name in ("preparation_hash", "lungnet_version")},
             "checksum": file_hash(scan_folder(store, key) / GROUP),
         }
-        row.update({name: column.get(patient) for name, column in labels.more.items()} if labels else {})
+        row.update(
+            {name: column.get(patient) for name, column in labels.more.items()} if labels else {}
+        )
         rows.append(row)
     return sorted(rows, key=lambda row: (row["patient_id"], row["series_uid"]))
 
 
 def _series_row(a: dict[str, Any]) -> SeriesRow:
     """Intake's row, without what the store does not keep."""
-    known: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in a["source"].items()}
-    gone: dict[str, Any] = {"path": "", "status": "usable", "reason": None, "detail": "", "warnings": (), "chosen": False}
+    known: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in a["source"].items()
+    }
+    gone: dict[str, Any] = {
+        "path": "",
+        "status": "usable",
+        "reason": None,
+        "detail": "",
+        "warnings": (),
+        "chosen": False,
+    }
     return SeriesRow(patient_id=a["patient_id"], series_uid=a["series_uid"], **gone, **known)
 
 

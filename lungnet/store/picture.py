@@ -1,4 +1,7 @@
-"""One picture per scan for people who check by eye: three planes, the lungs' outline, the candidates."""
+"""One picture per scan for people who check by eye.
+
+Three planes, the lungs' outline, the candidates.
+"""
 
 import cv2
 import numpy as np
@@ -18,7 +21,9 @@ SHOWN = 20
 
 
 def draw(scan: PreparedScan, *, synthetic: bool) -> bytes:
-    """PNG of the axial, coronal and sagittal plane through the best candidate, seen as radiologists do (patient's right at the left).
+    """PNG of the axial, coronal and sagittal plane through the best candidate.
+
+    Seen as radiologists do (patient's right at the left).
 
     Circles are candidates that the plane cuts, with their rank. The same scan gives the same bytes.
     """
@@ -27,10 +32,22 @@ def draw(scan: PreparedScan, *, synthetic: bool) -> bytes:
     at = np.clip(np.rint(centre).astype(int), 0, np.array(scan.hu.shape) - 1)
     planes = [_plane(scan, axis, int(at[axis])) for axis in range(3)]
     height = max(plane.shape[0] for plane in planes)
-    padded = [cv2.copyMakeBorder(plane, 0, height - plane.shape[0], 0, 4, cv2.BORDER_CONSTANT) for plane in planes]
+    padded = [
+        cv2.copyMakeBorder(plane, 0, height - plane.shape[0], 0, 4, cv2.BORDER_CONSTANT)
+        for plane in planes
+    ]
     sheet = np.hstack(padded)
     if synthetic:
-        cv2.putText(sheet, "SYNTHETIC", (6, height - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
+        cv2.putText(
+            sheet,
+            "SYNTHETIC",
+            (6, height - 8),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            0.5,
+            (255, 255, 255),
+            1,
+            cv2.LINE_AA,
+        )
     done, data = cv2.imencode(".png", sheet, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     assert done  # memory only: nothing can be full or missing
     return bytes(data)
@@ -57,6 +74,13 @@ def _plane(scan: PreparedScan, axis: int, index: int) -> NDArray[np.uint8]:
         spot = (round(float(place[columns])), round(float(row)))
         cv2.circle(picture, spot, round(radius) + 4, CANDIDATE_COLOR, 1, cv2.LINE_AA)
         cv2.putText(
-            picture, str(rank), (spot[0] + round(radius) + 5, spot[1]), cv2.FONT_HERSHEY_PLAIN, 0.8, CANDIDATE_COLOR, 1, cv2.LINE_AA
+            picture,
+            str(rank),
+            (spot[0] + round(radius) + 5, spot[1]),
+            cv2.FONT_HERSHEY_PLAIN,
+            0.8,
+            CANDIDATE_COLOR,
+            1,
+            cv2.LINE_AA,
         )
     return np.asarray(picture)

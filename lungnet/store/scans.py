@@ -24,7 +24,8 @@ LARGEST_GROUP_BYTES = 4_000_000
 
 
 NOT_KEPT = ("path", "status", "reason", "detail", "warnings", "chosen", "patient_id", "series_uid")
-"""Of intake's row: a path may name a patient, the verdict is clear, and the choice changes with the patient's other series."""
+"""Of intake's row: a path may name a patient, the verdict is clear, and the choice changes with the
+patient's other series."""
 
 
 def is_synthetic(source: SeriesRow) -> bool:
@@ -49,7 +50,10 @@ class StoredScan:
     def __init__(self, folder: Path, attributes: dict[str, Any]) -> None:
         self._folder = folder
         self.affine: NDArray[np.float64] = np.array(attributes["affine"], np.float64)
-        self.candidates = tuple(Candidate(tuple(c["centre_mm"]), c["radius_mm"], c["score"]) for c in attributes["candidates"])
+        self.candidates = tuple(
+            Candidate(tuple(c["centre_mm"]), c["radius_mm"], c["score"])
+            for c in attributes["candidates"]
+        )
         self.lung_litres = float(attributes["lung_litres"])
         self.patient_id = str(attributes["patient_id"])
         self.series_uid = str(attributes["series_uid"])
@@ -63,7 +67,9 @@ class StoredScan:
         """(z, y, x) in millimetres."""
         return spacing_of(self.affine)
 
-    def crop(self, centre_voxel: ArrayLike, size_voxels: int | tuple[int, int, int]) -> NDArray[np.int16]:
+    def crop(
+        self, centre_voxel: ArrayLike, size_voxels: int | tuple[int, int, int]
+    ) -> NDArray[np.int16]:
         """HU `int16` of a box around a voxel, `AIR_HU` outside the grid.
 
         Args:
@@ -72,11 +78,15 @@ class StoredScan:
         """
         return np.asarray(self.crops(np.asarray(centre_voxel)[None], size_voxels)[0])
 
-    def crops(self, centres_voxel: ArrayLike, size_voxels: int | tuple[int, int, int]) -> NDArray[np.int16]:
+    def crops(
+        self, centres_voxel: ArrayLike, size_voxels: int | tuple[int, int, int]
+    ) -> NDArray[np.int16]:
         """HU of many boxes, read concurrently; shape (n, z, y, x)."""
         return np.asarray(self._boxes("hu", centres_voxel, size_voxels, AIR_HU))
 
-    def mask_crops(self, centres_voxel: ArrayLike, size_voxels: int | tuple[int, int, int]) -> NDArray[np.uint8]:
+    def mask_crops(
+        self, centres_voxel: ArrayLike, size_voxels: int | tuple[int, int, int]
+    ) -> NDArray[np.uint8]:
         """Lung region 0 or 1 of many boxes; shape (n, z, y, x)."""
         return np.asarray(self._boxes("mask", centres_voxel, size_voxels, 0))
 
@@ -94,7 +104,9 @@ class StoredScan:
         except ValueError as error:
             raise _unreadable(self._folder, error) from None
 
-    def _boxes(self, name: str, centres: ArrayLike, size: int | tuple[int, int, int], fill: int) -> NDArray[Any]:
+    def _boxes(
+        self, name: str, centres: ArrayLike, size: int | tuple[int, int, int], fill: int
+    ) -> NDArray[Any]:
         edges = (size,) * 3 if isinstance(size, int) else size
         try:
             return read_boxes(self._array(name), first_voxels(centres, edges), edges, fill)
@@ -111,11 +123,18 @@ class StoredScan:
 
 
 def first_voxels(centres_voxel: ArrayLike, size: tuple[int, int, int]) -> NDArray[np.int64]:
-    """First voxel of the boxes whose centres, `first + (size - 1) / 2`, are nearest to the given ones; shapes (..., 3)."""
-    return np.floor(np.asarray(centres_voxel, np.float64) - (np.asarray(size) - 1) / 2 + 0.5).astype(np.int64)
+    """First voxels of the boxes whose centres are nearest to the given ones; shapes (..., 3).
+
+    A box's centre is `first + (size - 1) / 2`.
+    """
+    return np.floor(
+        np.asarray(centres_voxel, np.float64) - (np.asarray(size) - 1) / 2 + 0.5
+    ).astype(np.int64)
 
 
-def write_scan(store: Path, scan: PreparedScan, source: SeriesRow, spec: PreparationConfig, n_files: int) -> dict[str, Any]:
+def write_scan(
+    store: Path, scan: PreparedScan, source: SeriesRow, spec: PreparationConfig, n_files: int
+) -> dict[str, Any]:
     """Write a scan and its picture, whole or not at all; returns the attributes as written.
 
     Args:
@@ -140,7 +159,9 @@ def write_scan(store: Path, scan: PreparedScan, source: SeriesRow, spec: Prepara
     attributes["sha256"] = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     attributes["sha256"][PICTURE] = hashlib.sha256(picture).hexdigest()
     group = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
-    files[GROUP] = (json.dumps(group, sort_keys=True, allow_nan=False, ensure_ascii=False, indent=1) + "\n").encode()
+    files[GROUP] = (
+        json.dumps(group, sort_keys=True, allow_nan=False, ensure_ascii=False, indent=1) + "\n"
+    ).encode()
     # The picture first: a scan that is there has its picture.
     write_bytes(picture_file(store, key), picture)
     with replacing(scan_folder(store, key)) as folder:
@@ -161,7 +182,11 @@ def read_attributes(folder: Path) -> dict[str, Any]:
         with (folder / GROUP).open("rb") as file:
             data = file.read(LARGEST_GROUP_BYTES + 1)
         attributes = json.loads(data[:LARGEST_GROUP_BYTES])["attributes"]
-        attributes["provenance"]["preparation_hash"], attributes["series_uid"], attributes["sha256"].items()
+        (
+            attributes["provenance"]["preparation_hash"],
+            attributes["series_uid"],
+            attributes["sha256"].items(),
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _unreadable(folder, error) from None
     result: dict[str, Any] = attributes
@@ -170,7 +195,10 @@ def read_attributes(folder: Path) -> dict[str, Any]:
 
 def _unreadable(folder: Path, error: Exception) -> StoreError:
     kind = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read"
-    return StoreError(f"{folder}: the scan {kind}; run `lungnet verify STORE --repair`, then `lungnet prepare` again")
+    return StoreError(
+        f"{folder}: the scan {kind}; run `lungnet verify STORE --repair`, then `lungnet prepare` "
+        "again"
+    )
 
 
 def _attributes(scan: PreparedScan, source: SeriesRow, spec: PreparationConfig) -> dict[str, Any]:

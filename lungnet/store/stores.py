@@ -23,7 +23,8 @@ class Store:
 
     Attributes:
         path: the folder.
-        manifest: a row per prepared series (see `lungnet.store.manifest.SCHEMA`), sorted by patient and series.
+        manifest: a row per prepared series (see `lungnet.store.manifest.SCHEMA`), sorted by patient
+            and series.
         preparation: the settings that made it.
         preparation_hash: their name; a model that was trained on another one must not be used.
     """
@@ -44,7 +45,10 @@ class Store:
             StoreError: no store, an unfinished one, or one whose settings or manifest are damaged.
         """
         if not (path / PREPARATION).is_file():
-            raise StoreError(f"{path}: no prepared store (no {PREPARATION}); make one with `lungnet prepare PATH --out {path}`")
+            raise StoreError(
+                f"{path}: no prepared store (no {PREPARATION}); make one with `lungnet prepare "
+                f"PATH --out {path}`"
+            )
         return cls(path, read_manifest(path), read_preparation(path))
 
     @property
@@ -59,7 +63,10 @@ class Store:
             StoreError: it is not in the store, or damaged.
         """
         if series_uid not in self._keys:
-            raise StoreError(f"{self.path}: series {series_uid} is not in the store's manifest of {len(self._keys)}")
+            raise StoreError(
+                f"{self.path}: series {series_uid} is not in the store's manifest of "
+                f"{len(self._keys)}"
+            )
         return self._opened(series_uid)
 
     def _open(self, series_uid: str) -> StoredScan:
@@ -71,7 +78,11 @@ def write_preparation(store: Path, spec: PreparationConfig) -> None:
     """Say in the store what its scans are made with."""
     from lungnet import __version__
 
-    value = {"preparation": spec.rules(), "preparation_hash": spec.preparation_hash(), "rules_version": RULES_VERSION}
+    value = {
+        "preparation": spec.rules(),
+        "preparation_hash": spec.preparation_hash(),
+        "rules_version": RULES_VERSION,
+    }
     write_json(store / PREPARATION, {**value, "lungnet_version": __version__})
 
 
@@ -87,10 +98,14 @@ def read_preparation(store: Path) -> dict[str, Any]:
         made_of = canonical_hash({"rules": value["rules_version"], **value["preparation"]})[:16]
         PreparationConfig(**value["preparation"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{path}: cannot be read ({type(error).__name__}); run `lungnet verify {store} --repair`") from None
+        raise StoreError(
+            f"{path}: cannot be read ({type(error).__name__}); run `lungnet verify {store} "
+            "--repair`"
+        ) from None
     if made_of != value["preparation_hash"]:
         raise StoreError(
-            f"{path}: its settings have the hash {made_of}, it says {value['preparation_hash']}; run `lungnet verify {store} --repair`"
+            f"{path}: its settings have the hash {made_of}, it says {value['preparation_hash']}; "
+            f"run `lungnet verify {store} --repair`"
         )
     result: dict[str, Any] = value
     return result

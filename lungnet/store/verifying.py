@@ -48,7 +48,10 @@ def verify_store(store: Path) -> Iterator[Checked]:
         StoreError: the folder is no store at all.
     """
     if not (store / SCANS).is_dir() and not (store / PREPARATION).is_file():
-        raise StoreError(f"{store}: no prepared store (no {PREPARATION}, no {SCANS}); make one with `lungnet prepare PATH --out {store}`")
+        raise StoreError(
+            f"{store}: no prepared store (no {PREPARATION}, no {SCANS}); make one with `lungnet "
+            f"prepare PATH --out {store}`"
+        )
     yield from _checked_tables(store)
     expected = _expected(store)
     for key in sorted(expected.keys() | set(scan_keys(store))):
@@ -56,7 +59,9 @@ def verify_store(store: Path) -> Iterator[Checked]:
 
 
 def repair_store(store: Path, damaged: list[Checked]) -> list[str]:
-    """Take damaged scans and tables out and write the tables anew; `lungnet prepare` then makes the scans again.
+    """Take damaged scans and tables out and write the tables anew.
+
+    `lungnet prepare` then makes the scans again.
 
     Returns:
         What was removed, by relative path.
@@ -86,21 +91,30 @@ def _restore_preparation(store: Path) -> None:
     keys = scan_keys(store)
     if not keys:
         raise StoreError(
-            f"{store}: {PREPARATION} is damaged and no whole scan is left to restore it from; delete the store and prepare again"
+            f"{store}: {PREPARATION} is damaged and no whole scan is left to restore it from; "
+            "delete the store and prepare again"
         )
     provenance = read_attributes(scan_folder(store, keys[0]))["provenance"]
     spec = PreparationConfig(**provenance["preparation"])
     if spec.preparation_hash() != provenance["preparation_hash"]:
-        raise StoreError(f"{store}: the scans were prepared by other rules than this version's; delete the store and prepare again")
+        raise StoreError(
+            f"{store}: the scans were prepared by other rules than this version's; delete the "
+            "store and prepare again"
+        )
     write_preparation(store, spec)
 
 
 def _checked_tables(store: Path) -> Iterator[Checked]:
     try:
-        lines = [line.split("  ", 1) for line in (store / SUMS).read_text(encoding="utf-8").splitlines()]
+        lines = [
+            line.split("  ", 1) for line in (store / SUMS).read_text(encoding="utf-8").splitlines()
+        ]
         sums = {name: digest for digest, name in lines}
     except (OSError, ValueError):
-        yield Checked(SUMS, "is missing or no list of checksums: preparation did not finish, or it was damaged")
+        yield Checked(
+            SUMS,
+            "is missing or no list of checksums: preparation did not finish, or it was damaged",
+        )
         sums = {}
     for name in (LABELS, MANIFEST, PREPARATION, REFUSED):
         if (store / name).is_file():
@@ -117,7 +131,10 @@ def _checked_tables(store: Path) -> Iterator[Checked]:
 
 
 def _expected(store: Path) -> dict[str, str]:
-    """Checksum by key, as the manifest tells; empty where it cannot be read (which is told already)."""
+    """Checksum by key, as the manifest tells.
+
+    Empty where it cannot be read (which is told already).
+    """
     try:
         manifest = read_manifest(store)
     except StoreError:
@@ -132,10 +149,13 @@ def _scan_problem(store: Path, key: str, checksum: str | None) -> str | None:
         group = file_hash(folder / GROUP)
     except (StoreError, OSError):
         return f"{GROUP} is missing or cannot be read"
-    # Not in the manifest: finished by a run that was interrupted; its own checksums still hold for all but the group.
+    # Not in the manifest: finished by a run that was interrupted; its own checksums still hold for
+    # all but the group.
     if checksum is not None and group != checksum:
         return f"{GROUP}: {CHANGED}"
-    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {GROUP}
+    there = {
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    } - {GROUP}
     foreign = sorted(there - sums.keys())
     if foreign:
         return f"{foreign[0]} was not written by lungnet"

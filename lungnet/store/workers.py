@@ -49,12 +49,23 @@ def prepare_series(found: Found, store: Path, spec: PreparationConfig) -> Filled
         volume = read_series(found)
     except SeriesRefused as refusal:
         return FilledRow(
-            found.series_uid, found.patient_id, "refused", refusal.reason, refusal.detail, cpu_s=_since(start), path=str(found.path)
+            found.series_uid,
+            found.patient_id,
+            "refused",
+            refusal.reason,
+            refusal.detail,
+            cpu_s=_since(start),
+            path=str(found.path),
         )
     row = row_of(found, volume)
     scan = prepare(volume, spec)
     del volume  # the source's memory is not needed while the result is compressed
-    return filled(write_scan(store, scan, row, spec, len(found.slices)), "prepared", cpu_s=_since(start), path=str(found.path))
+    return filled(
+        write_scan(store, scan, row, spec, len(found.slices)),
+        "prepared",
+        cpu_s=_since(start),
+        path=str(found.path),
+    )
 
 
 def filled(attributes: dict[str, Any], status: str, *, cpu_s: float, path: str) -> FilledRow:
@@ -73,7 +84,10 @@ def filled(attributes: dict[str, Any], status: str, *, cpu_s: float, path: str) 
 
 
 def set_up_worker() -> None:
-    """Called first in every worker: one thread per library, Ctrl-C left to the parent, no life without it."""
+    """Called first in every worker.
+
+    One thread per library, Ctrl-C left to the parent, no life without it.
+    """
     import cv2
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -84,7 +98,8 @@ def set_up_worker() -> None:
 
 
 def _end_with(sentinel: int) -> None:
-    # A worker whose parent was killed would wait for work forever, and might write into a store that another run now fills.
+    # A worker whose parent was killed would wait for work forever, and might write into a store
+    # that another run now fills.
     connection.wait([sentinel])
     os._exit(1)
 

@@ -1,4 +1,4 @@
-"""Two generations of everything a training needs to go on, each whole, checked, and bound to its configuration."""
+"""Two generations of all that a training needs to go on, checked and bound to its config."""
 
 import hashlib
 import io
@@ -43,7 +43,12 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, config_hash: str) -> N
     name = f"epoch-{checkpoint.epoch:05d}"
     write_bytes(folder / f"{name}.npz", data)
     # The description comes last: a generation without one does not exist.
-    note = {"sha256": hashlib.sha256(data).hexdigest(), "config": config_hash, "epoch": checkpoint.epoch, "notes": checkpoint.notes}
+    note = {
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "config": config_hash,
+        "epoch": checkpoint.epoch,
+        "notes": checkpoint.notes,
+    }
     write_json(folder / f"{name}.json", {**note, "note_sha256": canonical_hash(note)})
     for old in sorted(folder.glob("epoch-*.json"))[:-GENERATIONS]:
         remove(old)
@@ -54,7 +59,8 @@ def load_checkpoint(folder: Path, config_hash: str) -> Checkpoint | None:
     """The newest generation that passes its checks; None where there is none at all.
 
     Raises:
-        CheckpointError: generations are there, but every one is damaged, or belongs to another configuration.
+        CheckpointError: generations are there, but every one is damaged, or belongs to another
+            configuration.
     """
     problems = []
     for path in sorted(folder.glob("epoch-*.json"), reverse=True):
@@ -64,7 +70,10 @@ def load_checkpoint(folder: Path, config_hash: str) -> Checkpoint | None:
             problems.append(str(error))
             log.warning("%s; trying the generation before", error)
     if problems:
-        raise CheckpointError(f"{folder}: no checkpoint passes its checks ({problems[0]}); train into another --run, or delete this folder")
+        raise CheckpointError(
+            f"{folder}: no checkpoint passes its checks ({problems[0]}); train into another --run, "
+            "or delete this folder"
+        )
     return None
 
 
@@ -73,13 +82,22 @@ def _load(path: Path, config_hash: str) -> Checkpoint:
         note = json.loads(path.read_text())
         data = path.with_suffix(".npz").read_bytes()
         is_whole = note.pop("note_sha256") == canonical_hash(note)
-        expected, config, epoch, notes = note["sha256"], note["config"], int(note["epoch"]), dict(note["notes"])
+        expected, config, epoch, notes = (
+            note["sha256"],
+            note["config"],
+            int(note["epoch"]),
+            dict(note["notes"]),
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{path.name} is damaged or half missing ({type(error).__name__})") from None
+        raise CheckpointError(
+            f"{path.name} is damaged or half missing ({type(error).__name__})"
+        ) from None
     if not is_whole:
         raise CheckpointError(f"{path.name} is damaged: its checksum does not hold")
     if config != config_hash:
-        raise CheckpointError(f"{path.name} belongs to another configuration ({config}, this one is {config_hash})")
+        raise CheckpointError(
+            f"{path.name} belongs to another configuration ({config}, this one is {config_hash})"
+        )
     if hashlib.sha256(data).hexdigest() != expected:
         raise CheckpointError(f"{path.name} is damaged: its checksum does not hold")
     try:

@@ -1,4 +1,7 @@
-"""From a trained network to a bundle: weights, the network exported for prediction, and what both must be told with."""
+"""From a trained network to a bundle.
+
+Weights, the network exported for prediction, and what both must be told with.
+"""
 
 import io
 import json
@@ -17,7 +20,15 @@ from lungnet.config.load import dump_experiment
 from lungnet.config.model import InputConfig
 from lungnet.datasets.cohort import Cohort, Inputs
 from lungnet.errors import LungnetError, MachineError
-from lungnet.models.bundle import CALIBRATION, CONFIG, NETWORK, PREPARATION, TRAINING, WEIGHTS, write_bundle
+from lungnet.models.bundle import (
+    CALIBRATION,
+    CONFIG,
+    NETWORK,
+    PREPARATION,
+    TRAINING,
+    WEIGHTS,
+    write_bundle,
+)
 
 log = logging.getLogger("lungnet")
 
@@ -29,7 +40,13 @@ class ExportError(LungnetError):
     """The exported network does not give Keras' answers."""
 
 
-def make_bundle(path: Path, network: keras.Model, experiment: Experiment, cohort: Cohort, summary: dict[str, Any]) -> None:
+def make_bundle(
+    path: Path,
+    network: keras.Model,
+    experiment: Experiment,
+    cohort: Cohort,
+    summary: dict[str, Any],
+) -> None:
     """Write a bundle and prove its exported network against Keras on real inputs.
 
     Args:
@@ -48,7 +65,8 @@ def make_bundle(path: Path, network: keras.Model, experiment: Experiment, cohort
     difference = float(np.abs(_run(export, probe) - expected).max())
     if not difference <= LARGEST_DIFFERENCE:
         raise ExportError(
-            f"the exported network differs from Keras by {difference:.2g} in the logit; at most {LARGEST_DIFFERENCE:g} is accepted"
+            f"the exported network differs from Keras by {difference:.2g} in the logit; at most "
+            f"{LARGEST_DIFFERENCE:g} is accepted"
         )
     preparation = {"hash": cohort.preparation_hash, "settings": experiment.preparation.rules()}
     files = {
@@ -64,16 +82,26 @@ def make_bundle(path: Path, network: keras.Model, experiment: Experiment, cohort
             openvino.save_model(export, folder / NETWORK, compress_to_fp16=False)
         except RuntimeError as error:  # neither HDF5 nor OpenVINO tells a full disk as an OSError
             raise MachineError(
-                f"{path}: the network cannot be written, most likely because the disk is full; free some and run the same command again"
+                f"{path}: the network cannot be written, most likely because the disk is full; "
+                "free some and run the same command again"
             ) from error
 
     write_bundle(path, files, fill)
-    log.info("bundle: the exported network differs from Keras by at most %.1g in the logit", difference)
+    log.info(
+        "bundle: the exported network differs from Keras by at most %.1g in the logit", difference
+    )
 
 
 def _exported(network: keras.Model) -> Any:
-    """The network as an OpenVINO model; the converter's remarks are of no use to people and are dropped."""
-    with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+    """The network as an OpenVINO model.
+
+    The converter's remarks are of no use to people and are dropped.
+    """
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        redirect_stdout(io.StringIO()),
+        redirect_stderr(io.StringIO()),
+    ):
         path = Path(folder) / "network.xml"
         network.export(str(path), format="openvino", verbose=False)
         return openvino.Core().read_model(path, path.with_suffix(".bin")).clone()

@@ -64,12 +64,14 @@ class Trained:
 def fit(experiment: Experiment, cohort: Cohort, task: Task, epoch_done: EpochDone) -> Trained:
     """Train a network, going on from the newest checkpoint in the task's folder.
 
-    Every random draw is a function of (seed, task, epoch, sample); the layers' own generators are part of the checkpoint.
-    So an interrupted training continues to the same bits as one that never stopped.
+    Every random draw is a function of (seed, task, epoch, sample); the layers' own generators are
+    part of the checkpoint. So an interrupted training continues to the same bits as one that never
+    stopped.
 
     Raises:
         CheckpointError: the checkpoints there are damaged or of another configuration.
-        NonFiniteLossError: the loss left the numbers; the best weights so far stay in the checkpoint.
+        NonFiniteLossError: the loss left the numbers; the best weights so far stay in the
+            checkpoint.
     """
     seed = derive(experiment.seed, "training", task.name)
     set_up(seed)
@@ -88,28 +90,45 @@ def fit(experiment: Experiment, cohort: Cohort, task: Task, epoch_done: EpochDon
     return Trained(network, state.history, state.best_epoch)
 
 
-def predict_logits(network: keras.Model, experiment: Experiment, cohort: Cohort, rows: Sequence[int]) -> NDArray[np.float64]:
+def predict_logits(
+    network: keras.Model, experiment: Experiment, cohort: Cohort, rows: Sequence[int]
+) -> NDArray[np.float64]:
     """Logits of rows in their order, shape (len(rows),)."""
     with telling(cohort) as told:
         batches = plain_batches(told, rows, experiment.training.batch_size, experiment.input)
         return np.asarray(network.predict(batches, verbose=0)["logit"], np.float64).ravel()
 
 
-def _run_epochs(experiment: Experiment, cohort: Cohort, task: Task, schedule: Schedule, trainer: keras.Model, keeper: Keeper) -> None:
+def _run_epochs(
+    experiment: Experiment,
+    cohort: Cohort,
+    task: Task,
+    schedule: Schedule,
+    trainer: keras.Model,
+    keeper: Keeper,
+) -> None:
     epochs = range(keeper.state.epoch, experiment.training.epochs)
     with telling(cohort) as told:
         trainer.fit(
-            training_batches(told, schedule, epochs, experiment.input, experiment.training.augmentation),
-            validation_data=plain_batches(told, task.validation, experiment.training.batch_size, experiment.input),
+            training_batches(
+                told, schedule, epochs, experiment.input, experiment.training.augmentation
+            ),
+            validation_data=plain_batches(
+                told, task.validation, experiment.training.batch_size, experiment.input
+            ),
             steps_per_epoch=schedule.steps,
             initial_epoch=epochs.start,
             epochs=epochs.stop,
             verbose=0,
-            callbacks=[keeper, keras.callbacks.TensorBoard(str(task.tensorboard), write_graph=False)],
+            callbacks=[
+                keeper,
+                keras.callbacks.TensorBoard(str(task.tensorboard), write_graph=False),
+            ],
         )
     if keeper.has_diverged:
         raise NonFiniteLossError(
-            f"{task.name}: the loss is no number after epoch {keeper.state.epoch}; what was kept is whole, lower optimizer.learning_rate"
+            f"{task.name}: the loss is no number after epoch {keeper.state.epoch}; what was kept "
+            "is whole, lower optimizer.learning_rate"
         )
 
 
@@ -117,7 +136,9 @@ def _compiled(network: keras.Model, experiment: Experiment, steps: int) -> keras
     trainer = keras.Model(network.inputs, network.output["logit"])
     trainer.compile(
         optimizer=build_optimizer(experiment.optimizer, steps),
-        loss=keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=experiment.training.label_smoothing),
+        loss=keras.losses.BinaryCrossentropy(
+            from_logits=True, label_smoothing=experiment.training.label_smoothing
+        ),
         metrics=[keras.metrics.AUC(from_logits=True, name="auc")],
         jit_compile=False,
     )

@@ -46,7 +46,9 @@ class TrainingState:
 
     def is_over(self, config: TrainingConfig) -> bool:
         """Whether all epochs are done, or validation has not improved for too long."""
-        return self.epoch >= config.epochs or (self.best_epoch >= 0 and self.epoch - 1 - self.best_epoch >= config.patience)
+        return self.epoch >= config.epochs or (
+            self.best_epoch >= 0 and self.epoch - 1 - self.best_epoch >= config.patience
+        )
 
     def take_best(self) -> None:
         """Put the best epoch's weights into the network."""
@@ -55,9 +57,19 @@ class TrainingState:
 
     def checkpoint(self) -> Checkpoint:
         """The state as arrays and plain values."""
-        groups = {"network": self.network.variables, "optimizer": self.optimizer.variables, "best": self.best}
-        arrays = {f"{group}.{i}": _copied(value) for group, values in groups.items() for i, value in enumerate(values)}
-        return Checkpoint(self.epoch, arrays, {"history": self.history, "best_epoch": self.best_epoch})
+        groups = {
+            "network": self.network.variables,
+            "optimizer": self.optimizer.variables,
+            "best": self.best,
+        }
+        arrays = {
+            f"{group}.{i}": _copied(value)
+            for group, values in groups.items()
+            for i, value in enumerate(values)
+        }
+        return Checkpoint(
+            self.epoch, arrays, {"history": self.history, "best_epoch": self.best_epoch}
+        )
 
     def restore(self, kept: Checkpoint) -> None:
         """Become the state that was kept.
@@ -65,10 +77,23 @@ class TrainingState:
         Raises:
             CheckpointError: it is the state of another network.
         """
-        mine = {name: value.shape for name, value in self.checkpoint().arrays.items() if not name.startswith("best.")}
-        if any(name not in kept.arrays or kept.arrays[name].shape != shape for name, shape in mine.items()):
-            raise CheckpointError("the checkpoint holds another network's weights, of another version of lungnet; train into another --run")
-        for group, variables in (("network", self.network.variables), ("optimizer", self.optimizer.variables)):
+        mine = {
+            name: value.shape
+            for name, value in self.checkpoint().arrays.items()
+            if not name.startswith("best.")
+        }
+        if any(
+            name not in kept.arrays or kept.arrays[name].shape != shape
+            for name, shape in mine.items()
+        ):
+            raise CheckpointError(
+                "the checkpoint holds another network's weights, of another version of lungnet; "
+                "train into another --run"
+            )
+        for group, variables in (
+            ("network", self.network.variables),
+            ("optimizer", self.optimizer.variables),
+        ):
             for i, variable in enumerate(variables):
                 variable.assign(kept.arrays[f"{group}.{i}"])
         self.epoch = kept.epoch
@@ -83,9 +108,14 @@ def _copied(value: Any) -> NDArray[Any]:
 
 
 class Keeper(keras.callbacks.Callback):
-    """Ends each epoch: history, best weights, checkpoint, early stop, and a stop on a loss that is no number."""
+    """Ends each epoch.
 
-    def __init__(self, state: TrainingState, folder: Path, experiment: Experiment, epoch_done: EpochDone) -> None:
+    History, best weights, checkpoint, early stop, and a stop on a loss that is no number.
+    """
+
+    def __init__(
+        self, state: TrainingState, folder: Path, experiment: Experiment, epoch_done: EpochDone
+    ) -> None:
         super().__init__()
         self.state = state
         self.folder = folder

@@ -7,7 +7,8 @@ import keras
 from lungnet.config.training import OptimizerConfig
 
 SPARED = ("bias", "gamma", "beta", "alpha", "p", "leak")
-"""Variables without weight decay: biases, norms, learned slopes (He et al. 2015: decay would pull PReLU to ReLU), the leak."""
+"""Variables without weight decay: biases, norms, learned slopes (He et al. 2015: decay would pull
+PReLU to ReLU), the leak."""
 
 FINAL_SHARE = 0.01
 """The learning rate ends at this share of its peak."""
@@ -26,7 +27,10 @@ def build_optimizer(config: OptimizerConfig, steps: int) -> Any:
         decay_steps=max(1, steps - warmup),
         alpha=FINAL_SHARE,
     )
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, clipnorm=None, global_clipnorm=config.clip_norm)
-    # Keras asks by the name of the variable, on TensorFlow by that of the tensor behind it: `kernel`, or `conv2d/kernel:0`.
+    optimizer = keras.optimizers.AdamW(
+        rate, weight_decay=config.weight_decay, clipnorm=None, global_clipnorm=config.clip_norm
+    )
+    # Keras asks by the name of the variable, on TensorFlow by that of the tensor behind it:
+    # `kernel`, or `conv2d/kernel:0`.
     optimizer.exclude_from_weight_decay(var_names=[rf"(^|/){name}(:\d+)?$" for name in SPARED])
     return optimizer

@@ -20,19 +20,30 @@ class EpochBar:
         networks = experiment.data.folds + 1 if experiment.data.folds else 1
         is_shown = log.getEffectiveLevel() <= logging.INFO
         self.bar = tqdm(
-            total=networks * experiment.training.epochs, desc="train", unit="epoch", disable=not (is_shown and sys.stderr.isatty())
+            total=networks * experiment.training.epochs,
+            desc="train",
+            unit="epoch",
+            disable=not (is_shown and sys.stderr.isatty()),
         )
         self.last = time.monotonic()
 
     def __enter__(self) -> "EpochBar":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.bar.close()
 
     def epoch_done(self, network: str, row: dict[str, float]) -> None:
         """Show an epoch's losses."""
-        text = f"loss {row['loss']:.3f}, validation loss {row['val_loss']:.3f}, AUC {row['val_auc']:.3f}"
+        text = (
+            f"loss {row['loss']:.3f}, validation loss {row['val_loss']:.3f}, AUC "
+            f"{row['val_auc']:.3f}"
+        )
         self.bar.set_postfix_str(f"{network}: {text}", refresh=False)
         self.bar.update()
         now = time.monotonic()

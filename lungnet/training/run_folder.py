@@ -67,12 +67,15 @@ class RunFolder:
         """Make the folder ready, or go on with what lies there.
 
         Raises:
-            UsageError: there is a run already and `resume` is not set, or it is a run of another configuration.
+            UsageError: there is a run already and `resume` is not set, or it is a run of another
+                configuration.
         """
         if self.config.exists():
             self._check_same(experiment, resume=resume)
         elif self.path.is_dir() and any(entry.name[0] != "." for entry in self.path.iterdir()):
-            raise UsageError(f"{self.path}: holds other files and no run; give an empty or new folder to --run")
+            raise UsageError(
+                f"{self.path}: holds other files and no run; give an empty or new folder to --run"
+            )
         for folder in (self.path, *self.path.glob("checkpoints/*")):
             remove_unfinished(folder)
         write_text(self.config, dump_experiment(experiment))
@@ -80,14 +83,19 @@ class RunFolder:
 
     def _check_same(self, experiment: Experiment, *, resume: bool) -> None:
         if not resume:
-            raise UsageError(f"{self.path}: holds a run already; go on with --resume, or give another --run")
+            raise UsageError(
+                f"{self.path}: holds a run already; go on with --resume, or give another --run"
+            )
         try:
             theirs = load_experiment(self.config).config_hash()
         except ConfigError as error:
-            raise UsageError(f"{self.path}: its configuration cannot be read ({error}); give another --run") from None
+            raise UsageError(
+                f"{self.path}: its configuration cannot be read ({error}); give another --run"
+            ) from None
         if theirs != experiment.config_hash():
             raise UsageError(
-                f"{self.path}: is a run of another configuration ({theirs}, this one is {experiment.config_hash()}); give another --run"
+                f"{self.path}: is a run of another configuration ({theirs}, this one is "
+                f"{experiment.config_hash()}); give another --run"
             )
 
 
@@ -107,5 +115,7 @@ def environment(experiment: Experiment) -> dict[str, object]:
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """A CSV with every digit of its numbers, whole or not at all."""
     floats = table.select_dtypes(np.floating).columns
-    written = table.assign(**{name: [("" if np.isnan(v) else repr(float(v))) for v in table[name]] for name in floats})
+    written = table.assign(
+        **{name: [("" if np.isnan(v) else repr(float(v))) for v in table[name]] for name in floats}
+    )
     write_text(path, written.to_csv(index=False, lineterminator="\n"))

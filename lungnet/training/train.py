@@ -28,7 +28,8 @@ EpochsDone = Callable[[str, dict[str, float]], None]
 """Told (network, row of its history) after each epoch."""
 
 FINAL = "final"
-"""Name of the network in the bundle of a cross-validated run: trained on everybody but its validation patients."""
+"""Name of the network in the bundle of a cross-validated run: trained on everybody but its
+validation patients."""
 
 
 HISTORY = ["network", "epoch", "loss", "auc", "val_loss", "val_auc", "learning_rate"]
@@ -38,8 +39,9 @@ HISTORY = ["network", "epoch", "loss", "auc", "val_loss", "val_auc", "learning_r
 def train(experiment: Experiment, folder: Path, *, resume: bool, epoch_done: EpochsDone) -> Metrics:
     """Train as the experiment says and leave a run folder.
 
-    With folds, the figures are of out-of-fold predictions and the bundle holds one more network, trained on all patients
-    but a validation share; without, the figures are of the held-out patients and the bundle holds the network they judge.
+    With folds, the figures are of out-of-fold predictions and the bundle holds one more network,
+    trained on all patients but a validation share; without, the figures are of the held-out
+    patients and the bundle holds the network they judge.
 
     Raises:
         ConfigError: a name or option of the network that does not exist; names file and line.
@@ -60,7 +62,15 @@ def train(experiment: Experiment, folder: Path, *, resume: bool, epoch_done: Epo
         trained = _fit(experiment, cohort, split, run, name, epoch_done)
         histories[name] = trained.history
         logits, calibration = _judge(experiment, cohort, split, trained)
-        parts.append(_predictions(cohort, split, logits, calibration, fold=len(parts) if experiment.data.folds else None))
+        parts.append(
+            _predictions(
+                cohort,
+                split,
+                logits,
+                calibration,
+                fold=len(parts) if experiment.data.folds else None,
+            )
+        )
     if experiment.data.folds:
         split = _final_split(cohort, experiment)
         trained = _fit(experiment, cohort, split, run, FINAL, epoch_done)
@@ -70,7 +80,13 @@ def train(experiment: Experiment, folder: Path, *, resume: bool, epoch_done: Epo
     table = pd.concat(parts, ignore_index=True)
     write_table(run.predictions, table)
     metrics = _score(experiment, cohort, table, split)
-    make_bundle(run.bundle, trained.network, experiment, cohort, _summary(cohort, split, trained, calibration, metrics))
+    make_bundle(
+        run.bundle,
+        trained.network,
+        experiment,
+        cohort,
+        _summary(cohort, split, trained, calibration, metrics),
+    )
     write_json(run.metrics, metrics.as_json())
     return metrics
 
@@ -87,7 +103,14 @@ def check_network(experiment: Experiment) -> None:
         raise ConfigError(f"{experiment.where(error.key)}: {error}") from None
 
 
-def _fit(experiment: Experiment, cohort: Cohort, split: pd.Series, run: RunFolder, name: str, epoch_done: EpochsDone) -> Trained:
+def _fit(
+    experiment: Experiment,
+    cohort: Cohort,
+    split: pd.Series,
+    run: RunFolder,
+    name: str,
+    epoch_done: EpochsDone,
+) -> Trained:
     rows = {part: np.flatnonzero(split == part).tolist() for part in (TRAIN, VALIDATION)}
     log.info(
         "%s: %d samples to train on, %d to stop and calibrate on, %d held out",
@@ -98,30 +121,62 @@ def _fit(experiment: Experiment, cohort: Cohort, split: pd.Series, run: RunFolde
     return fit(experiment, cohort, task, lambda row: epoch_done(name, row))
 
 
-def _judge(experiment: Experiment, cohort: Cohort, split: pd.Series, trained: Trained) -> tuple[pd.Series, Calibration]:
+def _judge(
+    experiment: Experiment, cohort: Cohort, split: pd.Series, trained: Trained
+) -> tuple[pd.Series, Calibration]:
     """Logits of every row, and the calibration that the validation rows give."""
-    logits = pd.Series(predict_logits(trained.network, experiment, cohort, range(len(cohort))), index=split.index)
+    logits = pd.Series(
+        predict_logits(trained.network, experiment, cohort, range(len(cohort))), index=split.index
+    )
     held = split == VALIDATION
-    return logits, fit_calibration(cohort.table["label"][held], logits[held], experiment.evaluation.calibration)
+    return logits, fit_calibration(
+        cohort.table["label"][held], logits[held], experiment.evaluation.calibration
+    )
 
 
-def _predictions(cohort: Cohort, split: pd.Series, logits: pd.Series, calibration: Calibration, fold: int | None) -> pd.DataFrame:
+def _predictions(
+    cohort: Cohort, split: pd.Series, logits: pd.Series, calibration: Calibration, fold: int | None
+) -> pd.DataFrame:
     """A row per sample; with folds only the held-out ones, as each sample is held out once."""
-    table = cohort.table.assign(split=split, fold=-1 if fold is None else fold, probability=calibration.apply(logits), logit=logits)
-    columns = ["patient_id", "series_uid", "split", "fold", "label", "probability", "logit", "diameter_mm"]
+    table = cohort.table.assign(
+        split=split,
+        fold=-1 if fold is None else fold,
+        probability=calibration.apply(logits),
+        logit=logits,
+    )
+    columns = [
+        "patient_id",
+        "series_uid",
+        "split",
+        "fold",
+        "label",
+        "probability",
+        "logit",
+        "diameter_mm",
+    ]
     return table[columns] if fold is None else table.loc[split == TEST, columns]
 
 
-def _score(experiment: Experiment, cohort: Cohort, table: pd.DataFrame, split: pd.Series) -> Metrics:
-    prevalence = None if experiment.data.folds else float(cohort.table["label"][split == TRAIN].mean())
+def _score(
+    experiment: Experiment, cohort: Cohort, table: pd.DataFrame, split: pd.Series
+) -> Metrics:
+    prevalence = (
+        None if experiment.data.folds else float(cohort.table["label"][split == TRAIN].mean())
+    )
     options = EvaluationOptions(
-        replicates=experiment.evaluation.bootstrap, seed=experiment.seed, synthetic=cohort.is_synthetic, train_prevalence=prevalence
+        replicates=experiment.evaluation.bootstrap,
+        seed=experiment.seed,
+        synthetic=cohort.is_synthetic,
+        train_prevalence=prevalence,
     )
     return evaluate_table(table, options)
 
 
 def _final_split(cohort: Cohort, experiment: Experiment) -> pd.Series:
-    """Nobody held out: the first fold's validation patients stop the training, everybody else is trained on."""
+    """Nobody held out.
+
+    The first fold's validation patients stop the training, everybody else is trained on.
+    """
     first = draw_splits(cohort.table, experiment.data, experiment.seed)[0]
     return first.replace(TEST, TRAIN)
 
@@ -130,17 +185,29 @@ def _split_table(cohort: Cohort, splits: list[pd.Series]) -> pd.DataFrame:
     table = cohort.table[["patient_id", "series_uid", "label"]]
     if len(splits) == 1:
         return table.assign(split=splits[0], fold=-1)
-    return pd.concat([table.assign(split=split, fold=fold) for fold, split in enumerate(splits)], ignore_index=True)
+    return pd.concat(
+        [table.assign(split=split, fold=fold) for fold, split in enumerate(splits)],
+        ignore_index=True,
+    )
 
 
 def _write_history(folder: Path, histories: dict[str, list[dict[str, float]]]) -> None:
-    rows = [{"network": name, **row, "epoch": int(row["epoch"])} for name, history in histories.items() for row in history]
+    rows = [
+        {"network": name, **row, "epoch": int(row["epoch"])}
+        for name, history in histories.items()
+        for row in history
+    ]
     write_table(folder / "history.csv", pd.DataFrame(rows, columns=HISTORY))
 
 
-def _summary(cohort: Cohort, split: pd.Series, trained: Trained, calibration: Calibration, metrics: Metrics) -> dict[str, object]:
+def _summary(
+    cohort: Cohort, split: pd.Series, trained: Trained, calibration: Calibration, metrics: Metrics
+) -> dict[str, object]:
     training = {
-        "patients": {part: int(cohort.table["patient_id"][split == part].nunique()) for part in (TRAIN, VALIDATION, TEST)},
+        "patients": {
+            part: int(cohort.table["patient_id"][split == part].nunique())
+            for part in (TRAIN, VALIDATION, TEST)
+        },
         "prevalence": float(cohort.table["label"][split == TRAIN].mean()),
         "epochs": len(trained.history),
         "best_epoch": trained.best_epoch,
@@ -157,8 +224,12 @@ def dry_run(experiment: Experiment) -> str:
     cohort = load_cohort(experiment)
     splits = draw_splits(cohort.table, experiment.data, experiment.seed)
     parameters = build_model(experiment.model, experiment.input).count_params()
-    counts = ", ".join(f"{int((splits[0] == part).sum())} {part}" for part in (TRAIN, VALIDATION, TEST))
+    counts = ", ".join(
+        f"{int((splits[0] == part).sum())} {part}" for part in (TRAIN, VALIDATION, TEST)
+    )
     return (
-        f"{len(cohort)} samples of {cohort.table['patient_id'].nunique()} patients, {int(cohort.table['label'].sum())} positive; "
-        f"{len(splits)} split(s), the first {counts}; {parameters:,} parameters; at most {experiment.training.epochs} epochs each"
+        f"{len(cohort)} samples of {cohort.table['patient_id'].nunique()} patients, "
+        f"{int(cohort.table['label'].sum())} positive; "
+        f"{len(splits)} split(s), the first {counts}; {parameters:,} parameters; at most "
+        f"{experiment.training.epochs} epochs each"
     )

@@ -1,8 +1,11 @@
-"""Figures of intake, both sides in one run, one thread: reading against pydicom and SimpleITK, scanning headers, memory.
+"""Figures of intake, both sides in one run, one thread.
+
+Reading against pydicom and SimpleITK, scanning headers, memory.
 
     python scripts/benchmarks/dicom.py [../shared/data] [--json] [--write]
 
-The real series are in the LIDC-IDRI subset beside the checkout; where it is absent there is nothing to measure.
+The real series are in the LIDC-IDRI subset beside the checkout; where it is absent there is nothing
+to measure.
 """
 
 import argparse
@@ -34,7 +37,9 @@ def ours(folder: Path) -> None:
 
 def bare_pydicom(folder: Path) -> None:
     """The loop everyone writes: read, sort by z, rescale, stack."""
-    slices = sorted((dcmread(path) for path in folder.iterdir()), key=lambda s: float(s.ImagePositionPatient[2]))
+    slices = sorted(
+        (dcmread(path) for path in folder.iterdir()), key=lambda s: float(s.ImagePositionPatient[2])
+    )
     volume = np.empty((len(slices), *slices[0].pixel_array.shape), np.int16)
     for k, one in enumerate(slices):
         volume[k] = one.pixel_array * float(one.RescaleSlope) + float(one.RescaleIntercept)
@@ -62,10 +67,20 @@ def plain_copy(folder: Path, target: Path) -> Path:
 def reading(folder: Path, name: str) -> list[Row]:
     """Our reader against both others on one plain series."""
     n = sum(1 for _ in folder.iterdir())
-    mine, pydicom, itk = best(lambda: ours(folder), lambda: bare_pydicom(folder), lambda: simpleitk(folder))
+    mine, pydicom, itk = best(
+        lambda: ours(folder), lambda: bare_pydicom(folder), lambda: simpleitk(folder)
+    )
     return [
-        _ratio(f"read {name}, {n} slices, against bare pydicom", mine, pydicom, "ratio <= 1.2", holds=mine <= 1.2 * pydicom),
-        _ratio(f"read {name}, {n} slices, against SimpleITK", mine, itk, "ratio < 1", holds=mine < itk),
+        _ratio(
+            f"read {name}, {n} slices, against bare pydicom",
+            mine,
+            pydicom,
+            "ratio <= 1.2",
+            holds=mine <= 1.2 * pydicom,
+        ),
+        _ratio(
+            f"read {name}, {n} slices, against SimpleITK", mine, itk, "ratio < 1", holds=mine < itk
+        ),
     ]
 
 
@@ -85,17 +100,38 @@ def scanning(folder: Path, scratch: Path) -> Row:
         for path in (scratch / "many").rglob("*.dcm"):
             dcmread(path, stop_before_pixels=True)
 
-    mine, peer = (SCANNED_FILES / s for s in best(lambda: find_series([scratch / "many"]), pydicom, rounds=2, clock=time.perf_counter))
+    mine, peer = (
+        SCANNED_FILES / s
+        for s in best(
+            lambda: find_series([scratch / "many"]), pydicom, rounds=2, clock=time.perf_counter
+        )
+    )
     figure = f"headers of {SCANNED_FILES:,} files, against a loop of pydicom"
-    return Row(figure, round(mine), round(peer), round(mine / peer, 1), "files a second (wall)", ">= 3000", mine >= 3000)
+    return Row(
+        figure,
+        round(mine),
+        round(peer),
+        round(mine / peer, 1),
+        "files a second (wall)",
+        ">= 3000",
+        mine >= 3000,
+    )
 
 
 def memory(folder: Path) -> Row:
-    """Peak of a fresh process that reads the series, over what it takes to start, against the volume's size."""
+    """Peak memory of a fresh process that reads the series, less its start, over the volume's."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         peak, volume = pool.apply(_peak, (str(folder),))
     figure = "peak memory of reading, against the volume"
-    return Row(figure, round(peak / 2**20), round(volume / 2**20), round(peak / volume, 2), "MB", "ratio < 2.2", peak < 2.2 * volume)
+    return Row(
+        figure,
+        round(peak / 2**20),
+        round(volume / 2**20),
+        round(peak / volume, 2),
+        "MB",
+        "ratio < 2.2",
+        peak < 2.2 * volume,
+    )
 
 
 def _peak(folder: str) -> tuple[int, int]:
@@ -113,7 +149,9 @@ def _status_bytes(name: str) -> int:
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     beside = Path(__file__).resolve().parents[2].parent / "shared" / "data"
     parser.add_argument("data", nargs="?", type=Path, default=beside)
     add_arguments(parser)

@@ -22,11 +22,18 @@ def config(tmp_path):
     rng = np.random.default_rng(0)
     label = np.arange(40) % 2
     images = (rng.normal(-800, 50, (40, 8, 8)) + 700 * label[:, None, None]).astype(np.int16)
-    np.savez(tmp_path / "nodules.npz", images=images, label=label, patient_id=np.array([f"p{i}" for i in range(40)]))
+    np.savez(
+        tmp_path / "nodules.npz",
+        images=images,
+        label=label,
+        patient_id=np.array([f"p{i}" for i in range(40)]),
+    )
     path = tmp_path / "small.yaml"
     path.write_text(
-        f"data: {{kind: nodules, path: {tmp_path / 'nodules.npz'}}}\ninput: {{kind: nodule, size: [8, 8]}}\n"
-        "model: {channels: [2]}\ntraining: {epochs: 1, batch_size: 8}\nevaluation: {bootstrap: 100}\n"
+        f"data: {{kind: nodules, path: {tmp_path / 'nodules.npz'}}}\ninput: "
+        f"{{kind: nodule, size: [8, 8]}}\n"
+        "model: {channels: [2]}\ntraining: {epochs: 1, batch_size: 8}\nevaluation: {bootstrap: "
+        "100}\n"
     )
     return path
 
@@ -52,13 +59,21 @@ def test_a_training_says_what_came_out_and_where_it_lies(config, capsys, tmp_pat
     ("arguments", "code", "words"),
     [
         (["train", "none.yaml"], 2, "none.yaml: No such file"),
-        (["train", "CONFIG", "--set", "model.activatoin=relu"], 2, "did you mean model.activation?"),
+        (
+            ["train", "CONFIG", "--set", "model.activatoin=relu"],
+            2,
+            "did you mean model.activation?",
+        ),
         (
             ["train", "CONFIG", "--set", "model.activation=preluu"],
             2,
             "--set model.activation=preluu: model.activation.name is 'preluu'; did you mean prelu?",
         ),
-        (["train", "CONFIG", "--set", "model.norm={name: group, options: {groups: 3}}"], 2, "cannot be built"),
+        (
+            ["train", "CONFIG", "--set", "model.norm={name: group, options: {groups: 3}}"],
+            2,
+            "cannot be built",
+        ),
         (["train", "CONFIG", "--set", "data.path=none.npz"], 3, "none.npz: No such file"),
         (["predict", "none", "also-none"], 4, "none: no such bundle"),
     ],
@@ -74,12 +89,19 @@ def test_a_wrong_call_is_one_line_and_the_right_code(here, config, capsys, argum
 def test_doctor_tells_what_will_not_work_and_why(monkeypatch, capsys):
     from lungnet import doctor
 
-    findings = [doctor.Finding("Python", "3.11", works=True), doctor.Finding("disk", "1 GB free", works=False)]
+    findings = [
+        doctor.Finding("Python", "3.11", works=True),
+        doctor.Finding("disk", "1 GB free", works=False),
+    ]
     monkeypatch.setattr(doctor, "examine", lambda: findings)
     assert main(["doctor"]) == 3
     assert capsys.readouterr().out == "ok   Python: 3.11\nWILL NOT WORK  disk: 1 GB free\n"
     assert main(["doctor", "--json"]) == 3
-    assert json.loads(capsys.readouterr().out)["findings"][1] == {"what": "disk", "found": "1 GB free", "works": False}
+    assert json.loads(capsys.readouterr().out)["findings"][1] == {
+        "what": "disk",
+        "found": "1 GB free",
+        "works": False,
+    }
     monkeypatch.setattr(doctor, "examine", lambda: findings[:1])
     assert main(["doctor"]) == 0
 
@@ -108,8 +130,12 @@ def test_the_demo_is_not_walked_twice(monkeypatch, tmp_path, capsys):
 
     walked = []
     monkeypatch.setattr(demo, "_make_chests", lambda raw, _: walked.append(("chests", raw.name)))
-    monkeypatch.setattr(demo, "_prepare", lambda _raw, store, _: walked.append(("prepare", store.name)))
-    monkeypatch.setattr(demo, "_report", lambda _, report: (SimpleNamespace(), report / "report.html"))
+    monkeypatch.setattr(
+        demo, "_prepare", lambda _raw, store, _: walked.append(("prepare", store.name))
+    )
+    monkeypatch.setattr(
+        demo, "_report", lambda _, report: (SimpleNamespace(), report / "report.html")
+    )
     monkeypatch.setattr(demo, "_words", lambda _, page: f"report: {page}")
     trained = []
 
@@ -127,7 +153,10 @@ def test_the_demo_is_not_walked_twice(monkeypatch, tmp_path, capsys):
         assert main(["demo", "--out", str(tmp_path / "demo"), "--quiet"]) == 0
     assert trained == ["run"]
     assert walked == [("chests", "raw"), ("prepare", "store")] * 2
-    assert capsys.readouterr().out.splitlines()[-1] == f"report: {tmp_path / 'demo' / 'report' / 'report.html'}"
+    assert (
+        capsys.readouterr().out.splitlines()[-1]
+        == f"report: {tmp_path / 'demo' / 'report' / 'report.html'}"
+    )
     (tmp_path / "demo" / "run" / "config.yaml").write_text("modle: {}")
     main(["demo", "--out", str(tmp_path / "demo"), "--quiet"])
     assert trained == ["run", "run"]

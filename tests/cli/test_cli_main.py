@@ -51,17 +51,32 @@ def failing(monkeypatch, capsys):
 
 def lungnet(*arguments, module="lungnet"):
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
-    return subprocess.run([sys.executable, "-m", module, *arguments], capture_output=True, text=True, check=False, env=environment)
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
 
 
 KINDS = sorted(
-    {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, LungnetError)}, key=lambda k: k.__name__
+    {
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, LungnetError)
+    },
+    key=lambda k: k.__name__,
 )
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_expected_failure_is_one_line_and_its_exit_code(kind, failing):
-    error = SeriesRefused("not-ct", "modality is MR") if kind is SeriesRefused else kind("scan 7: damaged")
+    error = (
+        SeriesRefused("not-ct", "modality is MR")
+        if kind is SeriesRefused
+        else kind("scan 7: damaged")
+    )
     code, told = failing(error)
     assert code == kind.exit_code
     assert told == f"lungnet doctor: {error}\n"
@@ -70,10 +85,18 @@ def test_every_expected_failure_is_one_line_and_its_exit_code(kind, failing):
 @pytest.mark.parametrize(
     ("error", "code", "words"),
     [
-        (OSError(errno.ENOSPC, "No space left on device", "/data/store/a"), 3, "/data/store/a: no space left on the disk"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/data/store/a"),
+            3,
+            "/data/store/a: no space left on the disk",
+        ),
         (OSError(errno.ENOSPC, "No space left on device"), 3, "no space left on the disk"),
         (PermissionError(errno.EACCES, "Permission denied", "out"), 3, "out: Permission denied"),
-        (FileNotFoundError(errno.ENOENT, "No such file or directory", "x"), 3, "x: No such file or directory"),
+        (
+            FileNotFoundError(errno.ENOENT, "No such file or directory", "x"),
+            3,
+            "x: No such file or directory",
+        ),
         (MemoryError(), 3, "not enough memory"),
         (KeyboardInterrupt(), 130, "interrupted; what is done is kept"),
     ],
@@ -119,7 +142,9 @@ def test_quiet_silences_remarks_and_not_errors(monkeypatch, capsys):
     assert capsys.readouterr().err == "a remark\nlungnet doctor: an error\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["frobnicate"], ["train"], ["doctor", "--frobnicate"], ["evaluate", "x"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["frobnicate"], ["train"], ["doctor", "--frobnicate"], ["evaluate", "x"]]
+)
 def test_wrong_usage_is_2(arguments, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
@@ -144,7 +169,8 @@ def test_the_help_of_every_command_shows_an_example_that_parses(name, capsys):
 
 def test_help_lists_every_command_and_imports_nothing_heavy():
     code = (
-        "import sys\nfrom lungnet.cli.main import main\ntry:\n    main(['--help'])\nexcept SystemExit as stop:\n    assert stop.code == 0\n"
+        "import sys\nfrom lungnet.cli.main import main\ntry:\n    main(['--help'])\nexcept "
+        "SystemExit as stop:\n    assert stop.code == 0\n"
         f"print('HEAVY', [name for name in {HEAVY!r} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -160,7 +186,10 @@ def test_the_module_is_the_program():
 
 
 def test_a_reader_that_goes_away_is_no_failure():
-    code = "import lungnet.cli.doctor as d, sys; d.run = lambda a: [print('x' * 100) for _ in range(10000)] and None\n"
+    code = (
+        "import lungnet.cli.doctor as d, sys; d.run = lambda a: [print('x' * 100) for _ in "
+        "range(10000)] and None\n"
+    )
     code += "from lungnet.cli.main import main; sys.exit(main(['doctor']))"
     command = f'"{sys.executable}" -c "{code}" | head -c 1 >/dev/null; exit ${{PIPESTATUS[0]}}'
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)

@@ -34,9 +34,19 @@ def refusal(path, overrides=()):
 
 
 def test_the_preparation_is_read_from_an_experiment_or_from_a_file_of_its_own(written):
-    assert load_preparation(CONFIGS / "demo.yaml") == load_experiment(CONFIGS / "demo.yaml").preparation
-    assert load_preparation(written("preparation: {intake: {largest_gap_mm: 3}}")).intake.largest_gap_mm == 3
-    with pytest.raises(ConfigError, match=r"a.yaml:1: preparatoin is not a setting; did you mean preparation\?"):
+    assert (
+        load_preparation(CONFIGS / "demo.yaml")
+        == load_experiment(CONFIGS / "demo.yaml").preparation
+    )
+    assert (
+        load_preparation(
+            written("preparation: {intake: {largest_gap_mm: 3}}")
+        ).intake.largest_gap_mm
+        == 3
+    )
+    with pytest.raises(
+        ConfigError, match=r"a.yaml:1: preparatoin is not a setting; did you mean preparation\?"
+    ):
         load_preparation(written("preparatoin: {intake: {largest_gap_mm: 3}}"))
     with pytest.raises(ConfigError, match=r"a.yaml:2: preparation.intake.largest_gap_mm is 90"):
         load_preparation(written("preparation:\n  intake: {largest_gap_mm: 90}"))
@@ -44,7 +54,8 @@ def test_the_preparation_is_read_from_an_experiment_or_from_a_file_of_its_own(wr
 
 def test_bounds_of_intake_do_not_name_another_preparation(written):
     assert (
-        load_preparation(written("preparation: {intake: {largest_gap_mm: 3}}")).preparation_hash() == PreparationConfig().preparation_hash()
+        load_preparation(written("preparation: {intake: {largest_gap_mm: 3}}")).preparation_hash()
+        == PreparationConfig().preparation_hash()
     )
 
 
@@ -58,26 +69,51 @@ def test_every_configuration_that_is_shipped_loads(path):
     ("text", "line", "words"),
     [
         ("modle: {}\n", 3, "modle is not a setting; did you mean model?"),
-        ("model:\n  channels: [8]\n  activatoin: relu\n", 5, "model.activatoin is not a setting; did you mean model.activation?"),
+        (
+            "model:\n  channels: [8]\n  activatoin: relu\n",
+            5,
+            "model.activatoin is not a setting; did you mean model.activation?",
+        ),
         (
             "training:\n  augmentation:\n    flip: true\n",
             5,
-            "training.augmentation.flip is not a setting; did you mean training.augmentation.flips?",
+            (
+                "training.augmentation.flip is not a setting; "
+                "did you mean training.augmentation.flips?"
+            ),
         ),
         ("model:\n  activation: {nmae: relu}\n", 4, "did you mean model.activation.name?"),
         ("extend: b.yaml\n", 3, "extend is not a setting; did you mean extends?"),
-        ("optimizer: {xyzzy: 1}\n", 3, "expected one of learning_rate, weight_decay, warmup, clip_norm"),
-        ("training:\n  epochs: many\n", 4, "training.epochs is 'many': input should be a valid integer"),
-        ("training:\n  epochs: 0\n", 4, "training.epochs is 0: input should be greater than or equal to 1"),
+        (
+            "optimizer: {xyzzy: 1}\n",
+            3,
+            "expected one of learning_rate, weight_decay, warmup, clip_norm",
+        ),
+        (
+            "training:\n  epochs: many\n",
+            4,
+            "training.epochs is 'many': input should be a valid integer",
+        ),
+        (
+            "training:\n  epochs: 0\n",
+            4,
+            "training.epochs is 0: input should be greater than or equal to 1",
+        ),
         ("optimizer:\n  learning_rate: .nan\n", 4, "optimizer.learning_rate is nan"),
         ("optimizer:\n  learning_rate: 2\n", 4, "less than or equal to 1"),
         ("training: 3\n", 3, "training"),
         ("model: {activation: {options: {}}}\n", 3, "model.activation.name is missing"),
         ("seed: [1, 2]\n", 3, "seed"),
-        ("preparation:\n\n  spacing_mm: 1\n  margin_mm: wide\n", 6, "preparation.margin_mm is 'wide'"),
+        (
+            "preparation:\n\n  spacing_mm: 1\n  margin_mm: wide\n",
+            6,
+            "preparation.margin_mm is 'wide'",
+        ),
     ],
 )
-def test_a_wrong_key_type_or_value_names_file_line_and_what_was_expected(written, text, line, words):
+def test_a_wrong_key_type_or_value_names_file_line_and_what_was_expected(
+    written, text, line, words
+):
     path = written(SMALL + text)
     sentence = refusal(path)
     assert sentence.startswith(f"{path}:{line}: ")
@@ -89,11 +125,31 @@ def test_a_wrong_key_type_or_value_names_file_line_and_what_was_expected(written
     [
         ("input: {kind: nodule, size: [16, 16]}\n", 1, "data is missing"),
         ("data: {kind: store, path: s}\ninput:\n  kind: bag\n  size: [16, 16]\n", 2, "a bag is 3D"),
-        ("data: {kind: store, path: s}\ninput:\n  kind: bag\n  size: [16, 16, 4]\n", 4, "input.size.2 is 4"),
-        ("data: {kind: store, path: s}\ninput: {kind: nodule, size: [16, 16]}\n", 1, "cannot be fed from data.kind store"),
-        ("data: {kind: nodules, path: s, folds: 1}\ninput: {kind: nodule, size: [16, 16]}\n", 1, "1 fold holds everything out"),
-        (SMALL.replace("}\ninput", ", split: {test: 0.6, validation: 0.4}}\ninput"), 1, "at most 0.9 together"),
-        (SMALL.replace("[16, 16]", "[16, 16], window_hu: [400, -1000]"), 2, "[400.0, -1000.0] is no window"),
+        (
+            "data: {kind: store, path: s}\ninput:\n  kind: bag\n  size: [16, 16, 4]\n",
+            4,
+            "input.size.2 is 4",
+        ),
+        (
+            "data: {kind: store, path: s}\ninput: {kind: nodule, size: [16, 16]}\n",
+            1,
+            "cannot be fed from data.kind store",
+        ),
+        (
+            "data: {kind: nodules, path: s, folds: 1}\ninput: {kind: nodule, size: [16, 16]}\n",
+            1,
+            "1 fold holds everything out",
+        ),
+        (
+            SMALL.replace("}\ninput", ", split: {test: 0.6, validation: 0.4}}\ninput"),
+            1,
+            "at most 0.9 together",
+        ),
+        (
+            SMALL.replace("[16, 16]", "[16, 16], window_hu: [400, -1000]"),
+            2,
+            "[400.0, -1000.0] is no window",
+        ),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(written, text, line, words):
@@ -139,17 +195,29 @@ def test_a_missing_file_and_a_folder_are_told(tmp_path):
 
 
 def test_a_billion_laughs_are_refused_before_they_are_laughed(written):
-    lines = ["a: &a [1]"] + [f"{c}: &{c} [{','.join(['*' + p] * 9)}]" for p, c in zip("abcdefgh", "bcdefghi", strict=True)]
+    lines = ["a: &a [1]"] + [
+        f"{c}: &{c} [{','.join(['*' + p] * 9)}]"
+        for p, c in zip("abcdefgh", "bcdefghi", strict=True)
+    ]
     assert "alias" in refusal(written("\n".join(lines)))
 
 
-def test_a_child_overrides_its_parent_and_its_grandparent_and_keeps_what_they_alone_set(written, tmp_path):
+def test_a_child_overrides_its_parent_and_its_grandparent_and_keeps_what_they_alone_set(
+    written, tmp_path
+):
     (tmp_path / "deep").mkdir()
-    written(SMALL + "seed: 1\nmodel: {channels: [4, 8], dropout: 0.1, hidden: [5]}\n", "deep/grand.yaml")
+    written(
+        SMALL + "seed: 1\nmodel: {channels: [4, 8], dropout: 0.1, hidden: [5]}\n", "deep/grand.yaml"
+    )
     written("extends: deep/grand.yaml\nseed: 2\nmodel: {dropout: 0.2}\n", "parent.yaml")
     path = written("extends: parent.yaml\nmodel:\n  channels: [16]\n", "child.yaml")
     experiment = load_experiment(path, ["model.hidden=[7, 8]"])
-    assert (experiment.seed, experiment.model.channels, experiment.model.dropout, experiment.model.hidden) == (2, (16,), 0.2, (7, 8))
+    assert (
+        experiment.seed,
+        experiment.model.channels,
+        experiment.model.dropout,
+        experiment.model.hidden,
+    ) == (2, (16,), 0.2, (7, 8))
     assert experiment.where("model.channels") == f"{path}:3"
     assert experiment.where("model.dropout") == f"{tmp_path / 'parent.yaml'}:3"
     assert experiment.where("model.hidden") == "--set model.hidden=[7, 8]"
@@ -158,7 +226,9 @@ def test_a_child_overrides_its_parent_and_its_grandparent_and_keeps_what_they_al
 
 def test_a_fault_of_the_parent_names_the_parents_line(written, tmp_path):
     written(SMALL + "training:\n  epochs: 0\n", "parent.yaml")
-    assert refusal(written("extends: parent.yaml\nseed: 2\n")).startswith(f"{tmp_path / 'parent.yaml'}:4: ")
+    assert refusal(written("extends: parent.yaml\nseed: 2\n")).startswith(
+        f"{tmp_path / 'parent.yaml'}:4: "
+    )
 
 
 def test_a_cycle_of_parents_ends(written, tmp_path):
@@ -193,7 +263,14 @@ def test_a_wrong_override_is_told_as_one(written, override, words):
 def test_the_last_override_wins_and_a_name_alone_is_a_choice(written):
     path = written(SMALL)
     experiment = load_experiment(
-        path, ["seed=1", "seed=2", "model.activation=prelu", "model.norm.name=group", "model.norm.options.groups=4"]
+        path,
+        [
+            "seed=1",
+            "seed=2",
+            "model.activation=prelu",
+            "model.norm.name=group",
+            "model.norm.options.groups=4",
+        ],
     )
     assert experiment.seed == 2
     assert experiment.model.activation.name == "prelu"
@@ -204,12 +281,17 @@ def test_a_byte_order_mark_is_read_over(written):
     assert load_experiment(written(b"\xef\xbb\xbf" + SMALL.encode())).data.path == "a.npz"
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     path=st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), min_size=1, max_size=20),
     rate=st.floats(1e-12, 1),
     seed=st.integers(0, 2**31 - 1),
-    options=st.dictionaries(st.sampled_from(["a", "b"]), st.booleans() | st.integers(-9, 9) | st.floats(-1e9, 1e9) | st.text(max_size=5)),
+    options=st.dictionaries(
+        st.sampled_from(["a", "b"]),
+        st.booleans() | st.integers(-9, 9) | st.floats(-1e9, 1e9) | st.text(max_size=5),
+    ),
 )
 def test_what_is_dumped_loads_to_the_same_hash(tmp_path, path, rate, seed, options):
     values = {
@@ -231,7 +313,13 @@ def test_what_is_dumped_loads_to_the_same_hash(tmp_path, path, rate, seed, optio
 
 def test_every_setting_changes_the_hash(written):
     path = written(SMALL)
-    overrides = [[], ["seed=8"], ["model.dropout=0.1"], ["training.augmentation.flips=true"], ["data.path=b"]]
+    overrides = [
+        [],
+        ["seed=8"],
+        ["model.dropout=0.1"],
+        ["training.augmentation.flips=true"],
+        ["data.path=b"],
+    ]
     hashes = [load_experiment(path, override).config_hash() for override in overrides]
     assert len(set(hashes)) == len(hashes)
     assert load_experiment(path, ["model.dropout=0.0"]).config_hash() == hashes[0]

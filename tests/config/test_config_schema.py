@@ -14,11 +14,15 @@ CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 
 def test_the_schema_is_kept_true():
-    assert (CONFIGS / "schema.json").read_text() == schema_text(), "python -m lungnet.config.schema > configs/schema.json"
+    assert (CONFIGS / "schema.json").read_text() == schema_text(), (
+        "python -m lungnet.config.schema > configs/schema.json"
+    )
 
 
 def test_the_module_prints_the_schema():
-    done = subprocess.run([sys.executable, "-m", "lungnet.config.schema"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "lungnet.config.schema"], capture_output=True, text=True, check=True
+    )
     assert done.stdout == schema_text()
 
 

@@ -10,7 +10,10 @@ from lungnet.volume import to_patient_mm
 
 @pytest.fixture
 def nodule_file(tmp_path):
-    """`nodule_file(**changes)` writes an npz of 6 nodules of 4 patients; a change of None leaves an array out."""
+    """`nodule_file(**changes)` writes an npz of 6 nodules of 4 patients.
+
+    A change of None leaves an array out.
+    """
 
     def write(**changes):
         rng = np.random.default_rng(0)
@@ -21,7 +24,10 @@ def nodule_file(tmp_path):
             "diameter_mm": np.arange(6, dtype=np.float32),
         }
         path = tmp_path / "nodules.npz"
-        np.savez(path, **{name: value for name, value in {**arrays, **changes}.items() if value is not None})
+        np.savez(
+            path,
+            **{name: value for name, value in {**arrays, **changes}.items() if value is not None},
+        )
         return path
 
     return write
@@ -31,10 +37,23 @@ def prepared(uid="1.2.3", shape=(30, 41, 52)):
     """A scan of noise with candidates in the middle, at the edge, in the corner and outside."""
     rng = np.random.default_rng(len(uid))
     affine = np.array([[0, 0, 1.0, -20], [0, 1.0, 0, -30], [1.0, 0, 0, 100], [0, 0, 0, 1]])
-    places = [(15.2, 20.5, 26.9), (0, 0, 0), (29, 40, 51), (15, 1, 50), (-40, 20, 20), (300, 300, 300), (14.5, 39.49, 0.5)]
-    candidates = tuple(Candidate(tuple(map(float, to_patient_mm(affine, place))), 3.0 + i, 10.0 - i) for i, place in enumerate(places))
+    places = [
+        (15.2, 20.5, 26.9),
+        (0, 0, 0),
+        (29, 40, 51),
+        (15, 1, 50),
+        (-40, 20, 20),
+        (300, 300, 300),
+        (14.5, 39.49, 0.5),
+    ]
+    candidates = tuple(
+        Candidate(tuple(map(float, to_patient_mm(affine, place))), 3.0 + i, 10.0 - i)
+        for i, place in enumerate(places)
+    )
     hu = rng.integers(-1000, 300, shape, np.int16)
-    return PreparedScan(hu, np.ones(shape, np.uint8), affine, candidates, 0.1, f"patient-{uid}", uid, ())
+    return PreparedScan(
+        hu, np.ones(shape, np.uint8), affine, candidates, 0.1, f"patient-{uid}", uid, ()
+    )
 
 
 @pytest.fixture(scope="session")
@@ -58,13 +77,32 @@ def store_of(tmp_path):
         write_preparation(path, spec)
         for uid in labels:
             row = SeriesRow(
-                path="", patient_id=f"patient-{uid}", study_uid="", series_uid=uid, status="usable", reason=None, detail="", warnings=(),
-                chosen=True, modality="CT", slices=30, shape=(30, 41, 52), spacing_mm=(1.0, 1.0, 1.0), origin_mm=(0.0, 0.0, 0.0),
-                transfer_syntax="", manufacturer=manufacturer, kernel="",
-            )  # fmt: skip
+                path="",
+                patient_id=f"patient-{uid}",
+                study_uid="",
+                series_uid=uid,
+                status="usable",
+                reason=None,
+                detail="",
+                warnings=(),
+                chosen=True,
+                modality="CT",
+                slices=30,
+                shape=(30, 41, 52),
+                spacing_mm=(1.0, 1.0, 1.0),
+                origin_mm=(0.0, 0.0, 0.0),
+                transfer_syntax="",
+                manufacturer=manufacturer,
+                kernel="",
+            )
             write_scan(path, prepared(uid), row, spec, 30)
         table = tmp_path / "labels.csv"
-        table.write_text("id,cancer\n" + "".join(f"patient-{uid},{label}\n" for uid, label in labels.items() if label is not None))
+        table.write_text(
+            "id,cancer\n"
+            + "".join(
+                f"patient-{uid},{label}\n" for uid, label in labels.items() if label is not None
+            )
+        )
         if known:
             found: Labels = read_labels(table)
             store_labels(path, found)

@@ -1,4 +1,5 @@
-"""Augmentation does nothing when off, keeps values where it only moves them, and is a function of its generator."""
+"""Augmentation does nothing when off, keeps values where it only moves them, and is a function
+of its generator."""
 
 import numpy as np
 import pytest
@@ -10,7 +11,15 @@ from lungnet.config.training import AugmentationConfig
 from lungnet.datasets.augmentation import augment, draw_offset
 
 OFF = AugmentationConfig()
-ALL = AugmentationConfig(flips=True, quarter_turns=True, shift_voxels=2, rotate_degrees=30, scale=0.2, shift_hu=20, noise_hu=10)
+ALL = AugmentationConfig(
+    flips=True,
+    quarter_turns=True,
+    shift_voxels=2,
+    rotate_degrees=30,
+    scale=0.2,
+    shift_hu=20,
+    noise_hu=10,
+)
 shapes = st.sampled_from([(6, 6), (5, 7), (4, 4, 4), (4, 5, 5), (3, 4, 5), (6, 5, 6)])
 
 
@@ -30,14 +39,18 @@ def test_off_is_the_same_object(shape, seed):
 def test_flips_and_turns_move_values_and_keep_them_all(shape, seed, flips, turns):
     crop = crop_of(shape)
     before = crop.copy()
-    moved = augment(crop, AugmentationConfig(flips=flips, quarter_turns=turns), np.random.default_rng(seed))
+    moved = augment(
+        crop, AugmentationConfig(flips=flips, quarter_turns=turns), np.random.default_rng(seed)
+    )
     assert moved.shape == shape
     assert moved.dtype == np.int16
     assert_array_equal(np.sort(moved, axis=None), np.sort(crop, axis=None))
     assert_array_equal(crop, before)
 
 
-@pytest.mark.parametrize(("shape", "symmetries"), [((4, 4), 8), ((4, 4, 4), 48), ((4, 5, 5), 16), ((3, 4, 5), 8)])
+@pytest.mark.parametrize(
+    ("shape", "symmetries"), [((4, 4), 8), ((4, 4, 4), 48), ((4, 5, 5), 16), ((3, 4, 5), 8)]
+)
 def test_flips_and_turns_reach_every_symmetry_of_the_grid_alike(shape, symmetries):
     both = AugmentationConfig(flips=True, quarter_turns=True)
     rng = np.random.default_rng(1)
@@ -61,7 +74,9 @@ def test_the_generator_decides_everything(shape, seed):
 
 def test_offsets_cover_the_range_and_no_more():
     rng = np.random.default_rng(0)
-    steps = {step for _ in range(200) for step in draw_offset(AugmentationConfig(shift_voxels=2), 3, rng)}
+    steps = {
+        step for _ in range(200) for step in draw_offset(AugmentationConfig(shift_voxels=2), 3, rng)
+    }
     assert steps == {-2, -1, 0, 1, 2}
 
 

@@ -1,4 +1,7 @@
-"""Order and augmentation are functions of (seed, epoch, sample): a resumed run sees what an uninterrupted one sees."""
+"""Order and augmentation are functions of (seed, epoch, sample).
+
+A resumed run sees what an uninterrupted one sees.
+"""
 
 import numpy as np
 import pandas as pd
@@ -14,7 +17,15 @@ from lungnet.errors import StoreError
 
 NODULE = InputConfig(kind="nodule", size=(8, 8))
 BAG = InputConfig(kind="bag", size=(8, 8, 8), candidates=2)
-STRONG = AugmentationConfig(flips=True, quarter_turns=True, shift_voxels=2, rotate_degrees=30, scale=0.1, shift_hu=20, noise_hu=10)
+STRONG = AugmentationConfig(
+    flips=True,
+    quarter_turns=True,
+    shift_voxels=2,
+    rotate_degrees=30,
+    scale=0.1,
+    shift_hu=20,
+    noise_hu=10,
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +40,21 @@ def cohort(shown=NODULE, n=11):
     shape = (shown.candidates, *shown.size) if shown.kind == "bag" else shown.size
 
     def read(row, offset):
-        image = (100 * row + np.random.default_rng([row, *np.abs(offset)]).integers(0, 50, shape)).astype(np.int16)
-        return {"image": image} | ({"present": np.ones(shown.candidates, np.float32)} if shown.kind == "bag" else {})
+        image = (
+            100 * row + np.random.default_rng([row, *np.abs(offset)]).integers(0, 50, shape)
+        ).astype(np.int16)
+        return {"image": image} | (
+            {"present": np.ones(shown.candidates, np.float32)} if shown.kind == "bag" else {}
+        )
 
     return Cohort(pd.DataFrame({"label": np.arange(n) % 2}), read, False, None)
 
 
 def listed(dataset):
-    return [({name: value.numpy() for name, value in inputs.items()}, label.numpy()) for inputs, label in dataset]
+    return [
+        ({name: value.numpy() for name, value in inputs.items()}, label.numpy())
+        for inputs, label in dataset
+    ]
 
 
 def assert_same(first, second):
@@ -48,7 +66,9 @@ def assert_same(first, second):
         assert_array_equal(a_label, b_label)
 
 
-@given(n=st.integers(1, 40), size=st.integers(1, 50), seed=st.integers(0, 99), epoch=st.integers(0, 99))
+@given(
+    n=st.integers(1, 40), size=st.integers(1, 50), seed=st.integers(0, 99), epoch=st.integers(0, 99)
+)
 def test_an_epoch_shows_no_sample_twice_in_whole_batches(batches, n, size, seed, epoch):
     rows = list(range(100, 100 + n))
     schedule = batches.Schedule(rows, size, seed)
@@ -61,7 +81,11 @@ def test_an_epoch_shows_no_sample_twice_in_whole_batches(batches, n, size, seed,
 
 
 def test_the_order_differs_between_epochs_and_seeds(batches):
-    orders = {tuple(batches.Schedule(range(20), 4, seed).order(epoch)) for seed in (1, 2) for epoch in (0, 1, 2)}
+    orders = {
+        tuple(batches.Schedule(range(20), 4, seed).order(epoch))
+        for seed in (1, 2)
+        for epoch in (0, 1, 2)
+    }
     assert len(orders) == 6
 
 
@@ -83,9 +107,13 @@ def test_augmentation_differs_between_epochs_for_the_same_sample(batches):
 def test_without_augmentation_a_batch_holds_the_samples_as_they_are_with_their_labels(batches):
     schedule = batches.Schedule(list(range(11)), 4, seed=0)
     samples = cohort()
-    for step, (inputs, label) in enumerate(listed(batches.training_batches(samples, schedule, range(1), NODULE, AugmentationConfig()))):
+    for step, (inputs, label) in enumerate(
+        listed(batches.training_batches(samples, schedule, range(1), NODULE, AugmentationConfig()))
+    ):
         rows = schedule.order(0)[4 * step : 4 * step + 4]
-        assert_array_equal(inputs["image"], np.stack([samples.read(row, (0, 0))["image"] for row in rows]))
+        assert_array_equal(
+            inputs["image"], np.stack([samples.read(row, (0, 0))["image"] for row in rows])
+        )
         assert_array_equal(label, (rows % 2)[:, None].astype(np.float32))
 
 
@@ -96,7 +124,11 @@ def test_plain_batches_keep_the_order_and_the_last_short_batch(batches):
     assert_array_equal(read[1][0]["image"][0], samples.read(9, (0, 0))["image"])
 
 
-@pytest.mark.parametrize("shown", [NODULE, BAG, InputConfig(kind="volume", size=(8, 9, 10))], ids=["nodule", "bag", "volume"])
+@pytest.mark.parametrize(
+    "shown",
+    [NODULE, BAG, InputConfig(kind="volume", size=(8, 9, 10))],
+    ids=["nodule", "bag", "volume"],
+)
 def test_the_batches_fit_the_network_they_are_made_for(batches, shown):
     from lungnet.config.model import ModelConfig
     from lungnet.models.build import build_model

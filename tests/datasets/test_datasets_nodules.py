@@ -1,4 +1,5 @@
-"""The adapter for an npz of nodules reads what it can vouch for, and refuses the rest in one line."""
+"""The adapter for an npz of nodules reads what it can vouch for, and refuses the rest in one
+line."""
 
 import numpy as np
 import pytest
@@ -41,17 +42,24 @@ def test_numbers_name_patients_too_and_a_diameter_is_not_needed(nodule_file):
 
 def test_crops_of_three_dimensions_are_read(nodule_file):
     crops = np.random.default_rng(0).integers(-1000, 300, (6, 9, 9, 9), np.int16)
-    cohort = nodule_cohort(nodule_file(images=None, crops=crops), InputConfig(kind="nodule", size=(9, 8, 9)))
+    cohort = nodule_cohort(
+        nodule_file(images=None, crops=crops), InputConfig(kind="nodule", size=(9, 8, 9))
+    )
     assert_array_equal(cohort.read(0, (0, 0, 0))["image"], crops[0, :, :8])
 
 
 @settings(max_examples=50)
-@given(st.tuples(*[st.integers(8, 13)] * 2), st.tuples(*[st.integers(1, 8)] * 2), st.tuples(*[st.integers(-6, 6)] * 2))
+@given(
+    st.tuples(*[st.integers(8, 13)] * 2),
+    st.tuples(*[st.integers(1, 8)] * 2),
+    st.tuples(*[st.integers(-6, 6)] * 2),
+)
 def test_a_crop_moved_beyond_the_edge_repeats_it(shape, size, offset):
     image = np.arange(np.prod(shape), dtype=np.int16).reshape(shape)
     crop = centre_crop(image, size, offset)
     rows, columns = (
-        np.clip((n - wanted) // 2 + step + np.arange(wanted), 0, n - 1) for n, wanted, step in zip(shape, size, offset, strict=True)
+        np.clip((n - wanted) // 2 + step + np.arange(wanted), 0, n - 1)
+        for n, wanted, step in zip(shape, size, offset, strict=True)
     )
     assert_array_equal(crop, image[np.ix_(rows, columns)])
 
@@ -63,7 +71,10 @@ def test_a_crop_moved_beyond_the_edge_repeats_it(shape, size, offset):
         ({"images": np.zeros((6, 12, 14), np.float32)}, "images is float32"),
         ({"images": np.zeros((6, 12), np.int16)}, "shape \\(6, 12\\)"),
         ({"images": np.zeros((0, 12, 14), np.int16)}, "shape \\(0, 12, 14\\)"),
-        ({"images": np.zeros((5, 12, 14), np.int16)}, "label has shape \\(6,\\); expected \\(5,\\)"),
+        (
+            {"images": np.zeros((5, 12, 14), np.int16)},
+            "label has shape \\(6,\\); expected \\(5,\\)",
+        ),
         ({"label": None}, "`label` is missing"),
         ({"label": np.array([0, 1, 2, 1, 0, 0])}, "expected 0, 1 or -1"),
         ({"label": np.array([0, 1, 0.5, 1, 0, 0])}, "expected 0, 1 or -1"),
@@ -72,7 +83,10 @@ def test_a_crop_moved_beyond_the_edge_repeats_it(shape, size, offset):
         ({"label": np.zeros((6, 2), int)}, "label has shape"),
         ({"patient_id": None}, "`patient_id` is missing"),
         ({"patient_id": np.array(["a"])}, "patient_id has shape"),
-        ({"patient_id": np.array([1.0, 2, 3, 4, 5, np.nan])}, "patient_id is float64; expected text"),
+        (
+            {"patient_id": np.array([1.0, 2, 3, 4, 5, np.nan])},
+            "patient_id is float64; expected text",
+        ),
         ({"diameter_mm": np.array(list("abcdef"))}, "diameter_mm is <U1; expected numbers"),
         ({"label": np.array([0, 1, None, 1, 0, 0], object)}, "cannot be read safely|read safely"),
     ],
@@ -87,7 +101,9 @@ def test_each_bad_array_is_named(nodule_file, changes, words):
 
 @pytest.mark.parametrize("size", [(16, 8), (8, 8, 8)])
 def test_a_size_that_cannot_be_cut_is_a_fault_of_the_configuration(nodule_file, size):
-    with pytest.raises(ConfigError, match=r"input\.size .* cannot be cut from images of \[12, 14\]"):
+    with pytest.raises(
+        ConfigError, match=r"input\.size .* cannot be cut from images of \[12, 14\]"
+    ):
         nodule_cohort(nodule_file(), InputConfig(kind="nodule", size=size))
 
 
@@ -114,7 +130,9 @@ def test_a_member_that_is_no_array_and_a_header_that_lies_are_refused(tmp_path):
     with pytest.raises(InputError, match="images is no NumPy array"):
         nodule_cohort(tmp_path / "a.npz", SHOWN)
     header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, {"descr": "<i2", "fortran_order": False, "shape": (2**40, 64, 64)})
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<i2", "fortran_order": False, "shape": (2**40, 64, 64)}
+    )
     with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
         archive.writestr("images.npy", header.getvalue())
     with pytest.raises(InputError, match="read safely"):
@@ -142,7 +160,9 @@ def test_a_damaged_file_is_an_input_error_and_never_a_crash(nodule_file, packed,
 
 @pytest.mark.real_data
 def test_the_shared_nodules_are_read(shared_data):
-    cohort = nodule_cohort(shared_data / "nodules" / "luna1004_slices.npz", InputConfig(kind="nodule", size=(32, 32)))
+    cohort = nodule_cohort(
+        shared_data / "nodules" / "luna1004_slices.npz", InputConfig(kind="nodule", size=(32, 32))
+    )
     assert len(cohort) <= 994
     assert cohort.table["label"].sum() <= 443
     assert cohort.read(0, (0, 0))["image"].shape == (32, 32)

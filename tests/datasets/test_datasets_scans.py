@@ -1,4 +1,5 @@
-"""What a network is shown of a scan is the same from a store and fresh, in its place, with air around."""
+"""What a network is shown of a scan is the same from a store and fresh, in its place, with air
+around."""
 
 import numpy as np
 import pytest
@@ -19,14 +20,21 @@ BAG = InputConfig(kind="bag", size=(12, 13, 14), candidates=9)
 
 def scan_of(hu, spacing=1.0, candidates=()):
     affine = np.array([[0, 0, spacing, 0], [0, spacing, 0, 0], [spacing, 0, 0, 0], [0, 0, 0, 1]])
-    return FreshScan(PreparedScan(hu, np.ones(hu.shape, np.uint8), affine, candidates, 0.1, "p", "1", ()))
+    return FreshScan(
+        PreparedScan(hu, np.ones(hu.shape, np.uint8), affine, candidates, 0.1, "p", "1", ())
+    )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(offset=st.tuples(*[st.integers(-5, 5)] * 3), size=st.tuples(*[st.integers(8, 20)] * 3))
 def test_fresh_and_stored_scans_show_the_same(prepared_scan, stored, offset, size):
     shown = InputConfig(kind="bag", size=size, candidates=9)
-    fresh, kept = inputs_of(FreshScan(prepared_scan), shown, offset), inputs_of(stored, shown, offset)
+    fresh, kept = (
+        inputs_of(FreshScan(prepared_scan), shown, offset),
+        inputs_of(stored, shown, offset),
+    )
     assert fresh.keys() == kept.keys()
     for name, value in fresh.items():
         assert_array_equal(value, kept[name])
@@ -41,7 +49,9 @@ def stored(store_of):
 
 def test_fresh_and_stored_volumes_are_the_same(prepared_scan, stored):
     shown = InputConfig(kind="volume", size=(16, 16, 16), spacing_mm=3.0)
-    assert_array_equal(inputs_of(FreshScan(prepared_scan), shown)["image"], inputs_of(stored, shown)["image"])
+    assert_array_equal(
+        inputs_of(FreshScan(prepared_scan), shown)["image"], inputs_of(stored, shown)["image"]
+    )
     assert_allclose(stored.affine, prepared_scan.affine)
 
 
@@ -53,13 +63,18 @@ def test_a_bag_holds_the_best_candidates_in_order_and_air_for_the_rest(prepared_
     assert inputs["present"].tolist() == [1] * n + [0] * (9 - n)
     assert (inputs["image"][n:] == AIR_HU).all()
     assert (inputs["image"][4:6] == AIR_HU).all()  # they lie outside the grid
-    fewer = inputs_of(FreshScan(prepared_scan), InputConfig(kind="bag", size=(12, 13, 14), candidates=2))
+    fewer = inputs_of(
+        FreshScan(prepared_scan), InputConfig(kind="bag", size=(12, 13, 14), candidates=2)
+    )
     assert_array_equal(fewer["image"], inputs["image"][:2])
     assert fewer["present"].tolist() == [1, 1]
 
 
 def test_a_crop_lies_around_its_candidate(prepared_scan):
-    """The first candidate is at voxel (15.2, 20.5, 26.9): 12 voxels whose middle is nearest to 15.2 begin at 10, and so on."""
+    """The first candidate is at voxel (15.2, 20.5, 26.9).
+
+    12 voxels whose middle is nearest to 15.2 begin at 10, and so on.
+    """
     image = inputs_of(FreshScan(prepared_scan), BAG)["image"]
     assert_array_equal(image[0], prepared_scan.hu[10:22, 15:28, 20:34])
     moved = inputs_of(FreshScan(prepared_scan), BAG, (1, -2, 3))["image"]
@@ -76,7 +91,10 @@ def test_a_scan_without_candidates_is_a_bag_of_air():
 def test_the_largest_diameter_is_among_what_the_network_sees(prepared_scan):
     few = InputConfig(kind="bag", size=(8, 8, 8), candidates=2)
     assert largest_diameter_mm(FreshScan(prepared_scan), few) == 8.0
-    assert largest_diameter_mm(FreshScan(prepared_scan), InputConfig(kind="volume", size=(8, 8, 8))) == 18.0
+    assert (
+        largest_diameter_mm(FreshScan(prepared_scan), InputConfig(kind="volume", size=(8, 8, 8)))
+        == 18.0
+    )
 
 
 @settings(max_examples=25, deadline=None)
@@ -102,7 +120,10 @@ def test_a_coarse_voxel_is_the_mean_of_what_it_covers():
 
 
 def experiment(store, table=None, **more):
-    values = {"data": {"path": str(store.path), "labels": str(table) if table else None}, "input": {"kind": "bag", "size": [8, 8, 8]}}
+    values = {
+        "data": {"path": str(store.path), "labels": str(table) if table else None},
+        "input": {"kind": "bag", "size": [8, 8, 8]},
+    }
     return Experiment.model_validate(values | more)
 
 
@@ -133,4 +154,11 @@ def test_a_store_of_another_preparation_without_labels_or_no_store_is_refused(st
     with pytest.raises(LabelsError):
         load_cohort(experiment(store, tmp_path / "strangers.csv"))
     with pytest.raises(StoreError, match="no prepared store"):
-        load_cohort(Experiment.model_validate({"data": {"path": str(tmp_path / "none")}, "input": {"kind": "bag", "size": [8, 8, 8]}}))
+        load_cohort(
+            Experiment.model_validate(
+                {
+                    "data": {"path": str(tmp_path / "none")},
+                    "input": {"kind": "bag", "size": [8, 8, 8]},
+                }
+            )
+        )

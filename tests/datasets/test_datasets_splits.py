@@ -28,7 +28,12 @@ slow = settings(max_examples=15, deadline=None, suppress_health_check=[HealthChe
 
 
 @slow
-@given(n=st.integers(40, 120), share=st.floats(0.25, 0.75), rows=st.integers(1, 4), seed=st.integers(0, 999))
+@given(
+    n=st.integers(40, 120),
+    share=st.floats(0.25, 0.75),
+    rows=st.integers(1, 4),
+    seed=st.integers(0, 999),
+)
 def test_one_split_keeps_patients_whole_and_labels_in_proportion(n, share, rows, seed):
     table = cohort(n, round(share * n), rows, seed)
     (split,) = draw_splits(table, config(test=0.25, validation=0.15), seed)

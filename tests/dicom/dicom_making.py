@@ -17,7 +17,11 @@ from pydicom.uid import (
     RLELossless,
 )
 
-SERIES, STUDY, FRAME = "1.2.826.0.1.3680043.8.498.1", "1.2.826.0.1.3680043.8.498.2", "1.2.826.0.1.3680043.8.498.3"
+SERIES, STUDY, FRAME = (
+    "1.2.826.0.1.3680043.8.498.1",
+    "1.2.826.0.1.3680043.8.498.2",
+    "1.2.826.0.1.3680043.8.498.3",
+)
 PLAIN = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian)
 LOSSLESS = (*PLAIN, RLELossless, JPEGLSLossless, JPEG2000Lossless)
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
@@ -25,7 +29,12 @@ AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 def chest(slices: int = 8, size: int = 24, seed: int = 0) -> np.ndarray:
     """HU of a smooth chest that differs from slice to slice, shape (slices, size, size + 4)."""
-    z, y, x = np.meshgrid(np.linspace(-1, 1, slices), np.linspace(-1, 1, size), np.linspace(-1, 1, size + 4), indexing="ij")
+    z, y, x = np.meshgrid(
+        np.linspace(-1, 1, slices),
+        np.linspace(-1, 1, size),
+        np.linspace(-1, 1, size + 4),
+        indexing="ij",
+    )
     body = (y / 0.8) ** 2 + (x / 0.9) ** 2 < 1 - 0.2 * z
     lungs = (y / (0.5 - 0.1 * z)) ** 2 + ((np.abs(x) - 0.4) / (0.3 - 0.08 * z)) ** 2 < 1
     hu = np.where(lungs, -800 + 60 * z, np.where(body, 40 + 80 * z * x, -1000))
@@ -51,13 +60,18 @@ class Making:
 
 
 def datasets(hu: np.ndarray, how: Making | None = None) -> list[Dataset]:
-    """One data set per slice of `hu`, which is a stack (slice, row, column) in the order of its positions."""
+    """One data set per slice of `hu`, which is a stack (slice, row, column) in the order of its
+    positions."""
     how = how or Making()
     across, down = np.array(how.orientation).reshape(2, 3)
     normal = np.cross(across, down)
     made = []
     for k, plane in enumerate(hu):
-        position = np.array(how.origin_mm) + normal * how.spacing_mm[0] * k if how.positions is None else how.positions[k]
+        position = (
+            np.array(how.origin_mm) + normal * how.spacing_mm[0] * k
+            if how.positions is None
+            else how.positions[k]
+        )
         dataset = _image(plane, how)
         dataset.ImagePositionPatient = [round(float(v), 6) for v in position]
         dataset.InstanceNumber = k + 1
@@ -76,8 +90,16 @@ def _image(plane: np.ndarray, how: Making) -> Dataset:
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = CTImageStorage
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
     dataset.Modality, dataset.Manufacturer, dataset.ConvolutionKernel = "CT", "Maker", "B50f"
-    dataset.PatientID, dataset.PatientName, dataset.PatientBirthDate = how.patient_id, "Quxley^Zenobia", "19501231"
-    dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.FrameOfReferenceUID = STUDY, how.series_uid, FRAME
+    dataset.PatientID, dataset.PatientName, dataset.PatientBirthDate = (
+        how.patient_id,
+        "Quxley^Zenobia",
+        "19501231",
+    )
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.FrameOfReferenceUID = (
+        STUDY,
+        how.series_uid,
+        FRAME,
+    )
     dataset.ImageOrientationPatient = list(how.orientation)
     dataset.PixelSpacing = [how.spacing_mm[1], how.spacing_mm[2]]
     dataset.SliceThickness = how.spacing_mm[0]

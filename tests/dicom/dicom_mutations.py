@@ -1,4 +1,7 @@
-"""A seeded mutator of files and trees: what an archive, a network or an attacker may do to a series."""
+"""A seeded mutator of files and trees.
+
+What an archive, a network or an attacker may do to a series.
+"""
 
 import gzip
 import io
@@ -83,7 +86,9 @@ def any_bytes(rng: Rng, folder: Path, files: list[bytes]) -> tuple[Path, bool]:
 
 def pixel_bytes(rng: Rng, folder: Path, files: list[bytes]) -> tuple[Path, bool]:
     k = int(rng.integers(len(files)))
-    files[k] = _flip(rng, files[k], max(0, len(files[k]) - 600), len(files[k]), int(rng.integers(1, 32)))
+    files[k] = _flip(
+        rng, files[k], max(0, len(files[k]) - 600), len(files[k]), int(rng.integers(1, 32))
+    )
     return _put(folder, files), False
 
 
@@ -182,7 +187,10 @@ def tars(rng: Rng, folder: Path, files: list[bytes]) -> tuple[Path, bool]:
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
         link = tarfile.TarInfo("link")
-        link.type, link.linkname = (tarfile.LNKTYPE if rng.random() < 0.5 else tarfile.SYMTYPE), "/etc/passwd"
+        link.type, link.linkname = (
+            (tarfile.LNKTYPE if rng.random() < 0.5 else tarfile.SYMTYPE),
+            "/etc/passwd",
+        )
         archive.addfile(link)
     data = out.getvalue()
     if rng.random() < 0.6:
@@ -198,7 +206,11 @@ def bombs(rng: Rng, folder: Path, files: list[bytes]) -> tuple[Path, bool]:
     elif kind == 1:
         (folder / "a.tgz").write_bytes(_swollen("gzip"))
     else:
-        meta = files[0][: files[0].find(b"1.2.840.10008.1.2")] + DeflatedExplicitVRLittleEndian.encode() + b"\0"
+        meta = (
+            files[0][: files[0].find(b"1.2.840.10008.1.2")]
+            + DeflatedExplicitVRLittleEndian.encode()
+            + b"\0"
+        )
         (folder / "a.dcm").write_bytes(meta + _swollen("deflate"))
     return folder, False
 
@@ -233,16 +245,24 @@ def fragments(rng: Rng, folder: Path, files: list[bytes]) -> tuple[Path, bool]:
     if at > 0:
         data = bytearray(files[k])
         where = at + int(rng.choice([8, 16, 24, 28]))
-        data[where : where + 4] = struct.pack("<L", int(rng.choice([0, 1, 0x7FFFFFFF, 0xFFFFFFFE, 0xFFFFFFFF])))
+        data[where : where + 4] = struct.pack(
+            "<L", int(rng.choice([0, 1, 0x7FFFFFFF, 0xFFFFFFFE, 0xFFFFFFFF]))
+        )
         files[k] = bytes(data)
     return _put(folder, files), False
 
 
 def formats(rng: Rng, folder: Path, files: list[bytes]) -> tuple[Path, bool]:
     ending = str(rng.choice(["nii", "nii.gz", "mha", "nrrd"]))
-    path = volume_file(folder, ending, TRUTH, packed=not ending.startswith("nii") and bool(rng.random() < 0.5))
+    path = volume_file(
+        folder, ending, TRUTH, packed=not ending.startswith("nii") and bool(rng.random() < 0.5)
+    )
     data = path.read_bytes()
-    data = _flip(rng, data, 0, 400, int(rng.integers(1, 12))) if rng.random() < 0.7 else data[: int(rng.integers(0, len(data)))]
+    data = (
+        _flip(rng, data, 0, 400, int(rng.integers(1, 12)))
+        if rng.random() < 0.7
+        else data[: int(rng.integers(0, len(data)))]
+    )
     path.write_bytes(data)
     return folder, False
 

@@ -1,4 +1,5 @@
-"""HU and geometry held against SimpleITK (GDCM), an independent reader, on every real file both can read."""
+"""HU and geometry held against SimpleITK (GDCM), an independent reader, on every real file both
+can read."""
 
 from pathlib import Path
 
@@ -84,9 +85,16 @@ def compare(path: Path) -> str:
 
 
 def compare_pixels(path: Path, image: sitk.Image) -> str:
-    """Of what is refused for what it shows, the values of its first frame all the same: decoders do not know what they decode."""
+    """Of what is refused for what it shows, the values of its first frame all the same.
+
+    Decoders do not know what they decode.
+    """
     one = find_series([path], ONE_SLICE)[0].slices[0]
-    if one.pixel_offset < 0 or one.encoding.samples != 1 or one.encoding.bits_allocated not in (8, 16, 32):
+    if (
+        one.pixel_offset < 0
+        or one.encoding.samples != 1
+        or one.encoding.bits_allocated not in (8, 16, 32)
+    ):
         return "refused here (no gray picture of 8, 16 or 32 bits), read by SimpleITK"
     if path.name in EXPLAINED:
         return f"differs, explained: {EXPLAINED[path.name]}"
@@ -124,7 +132,9 @@ def series_image(found: Found) -> sitk.Image:
 
 
 @pytest.mark.parametrize("ending", ["nii.gz", "mha", "nrrd", "converted"])
-def test_one_scan_is_the_same_volume_through_every_format(shared_data: Path, tmp_path: Path, ending: str) -> None:
+def test_one_scan_is_the_same_volume_through_every_format(
+    shared_data: Path, tmp_path: Path, ending: str
+) -> None:
     """Written by SimpleITK, which read the DICOM itself; or by our own `convert`."""
     for found in find_series([shared_data / "lidc/dicom"]):
         volume = read_series(found)
@@ -147,4 +157,6 @@ def test_the_lidc_series_equal_simpleitk(shared_data: Path) -> None:
         np.testing.assert_allclose(volume.origin_mm, image.GetOrigin(), atol=1e-4)
         np.testing.assert_allclose(volume.spacing_mm, image.GetSpacing()[::-1], atol=1e-4)
         directions = (volume.affine[:3, :3] / volume.spacing_mm)[:, ::-1]
-        np.testing.assert_allclose(directions, np.array(image.GetDirection()).reshape(3, 3), atol=1e-4)
+        np.testing.assert_allclose(
+            directions, np.array(image.GetDirection()).reshape(3, 3), atol=1e-4
+        )

@@ -1,4 +1,7 @@
-"""Damaged, swollen and rewritten archives: nothing is lost in silence, nothing takes memory before it is counted."""
+"""Damaged, swollen and rewritten archives.
+
+Nothing is lost in silence, nothing takes memory before it is counted.
+"""
 
 import io
 import struct
@@ -34,7 +37,11 @@ def at(data: bytes, signature: bytes, which: int = 0) -> int:
 
 
 def refusals(path: Path, limits: IntakeConfig | None = None) -> list[str]:
-    return [f"{found.refusal[0]}: {found.refusal[1]}" for found in find_series([path], limits) if found.refusal]
+    return [
+        f"{found.refusal[0]}: {found.refusal[1]}"
+        for found in find_series([path], limits)
+        if found.refusal
+    ]
 
 
 def chest_of(path: Path) -> Found:
@@ -94,8 +101,13 @@ def test_comments_and_zip64_are_read(archive: Path) -> None:
 
 def directory_of(count: int) -> bytes:
     """A zip that is nothing but a directory of empty files."""
-    entry = struct.pack("<4s6H3L5H2L", DIRECTORY, 20, 20, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"a"
-    end = struct.pack("<4s4H2LH", END, 0, 0, count & 0xFFFF, count & 0xFFFF, len(entry) * count, 30, 0)
+    entry = (
+        struct.pack("<4s6H3L5H2L", DIRECTORY, 20, 20, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0)
+        + b"a"
+    )
+    end = struct.pack(
+        "<4s4H2LH", END, 0, 0, count & 0xFFFF, count & 0xFFFF, len(entry) * count, 30, 0
+    )
     return b"PK\3\4" + bytes(26) + entry * count + end
 
 
@@ -105,11 +117,15 @@ def test_a_zip_within_a_zip_is_counted_before_its_names_take_memory(tmp_path: Pa
     start = time.process_time()
     assert refusals(tmp_path) == ["too-large: the archive unpacks to more than 200 times its size"]
     assert time.process_time() - start < 5
-    assert refusals(tmp_path, IntakeConfig(most_members=1000)) == ["too-large: more than 1,000 files in one archive"]
+    assert refusals(tmp_path, IntakeConfig(most_members=1000)) == [
+        "too-large: more than 1,000 files in one archive"
+    ]
 
 
 @pytest.mark.parametrize("where", ["zip", "file"])
-def test_what_was_rewritten_after_it_was_found_is_refused(tmp_path: Path, archive: Path, where: str) -> None:
+def test_what_was_rewritten_after_it_was_found_is_refused(
+    tmp_path: Path, archive: Path, where: str
+) -> None:
     folder = archive.parent if where == "zip" else tmp_path / "series"
     (found,) = find_series([folder])
     if where == "zip":
@@ -117,7 +133,9 @@ def test_what_was_rewritten_after_it_was_found_is_refused(tmp_path: Path, archiv
             for file in sorted((tmp_path / "series").iterdir(), reverse=True):
                 again.write(file, file.name)
     else:
-        other = write_series(tmp_path / "other", chest(seed=1), Making(series_uid="1.2.3")) / "003.dcm"
+        other = (
+            write_series(tmp_path / "other", chest(seed=1), Making(series_uid="1.2.3")) / "003.dcm"
+        )
         (folder / "003.dcm").write_bytes(other.read_bytes())
     with pytest.raises(SeriesRefused, match="undecodable: the file was changed after it was found"):
         read_series(found)
@@ -186,7 +204,10 @@ def test_what_a_tar_says_of_all_members_is_not_copied_to_each(tmp_path: Path) ->
     with tarfile.open(tmp_path / "a.tgz", "w:gz", format=tarfile.PAX_FORMAT) as opened:
         for k in range(30):
             info = tarfile.TarInfo(f"global{k}")
-            info.type, words = tarfile.XGLTYPE, b"".join(b"23 key%05d=0123456789\n" % (400 * k + j) for j in range(400))
+            info.type, words = (
+                tarfile.XGLTYPE,
+                b"".join(b"23 key%05d=0123456789\n" % (400 * k + j) for j in range(400)),
+            )
             info.size = len(words)
             opened.addfile(info, io.BytesIO(words))
             opened.addfile(tarfile.TarInfo(f"{k}.md"))

@@ -1,4 +1,7 @@
-"""Every file of the awkward collection, held against its table: what a right reader must do, and the values it must give."""
+"""Every file of the awkward collection, held against its table.
+
+What a right reader must do, and the values it must give.
+"""
 
 import csv
 import hashlib
@@ -47,11 +50,17 @@ def table() -> list[dict[str, str]]:
 
 
 def single_files() -> list[str]:
-    return [row["path"] for row in table() if not row["path"].startswith(("made/series/", "series/", "dicomdir_tree/"))]
+    return [
+        row["path"]
+        for row in table()
+        if not row["path"].startswith(("made/series/", "series/", "dicomdir_tree/"))
+    ]
 
 
 def series_folders() -> list[str]:
-    parts = [Path(row["path"]) for row in table() if row["path"].startswith(("made/series/", "series/"))]
+    parts = [
+        Path(row["path"]) for row in table() if row["path"].startswith(("made/series/", "series/"))
+    ]
     return sorted({str(path.parent) for path in parts})
 
 
@@ -86,14 +95,18 @@ def test_values_equal_the_table(path: str) -> None:
     dataset = pydicom.dcmread(HERE / path, force=True)
     if not getattr(dataset.file_meta, "TransferSyntaxUID", ""):
         dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-    expected = dataset.pixel_array.astype(np.float64) * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
+    expected = dataset.pixel_array.astype(np.float64) * float(dataset.RescaleSlope) + float(
+        dataset.RescaleIntercept
+    )
     trusted = row["expected_hu_sha256_f32le"] or row["hu_sha256_f32le"]
     same_values = hashlib.sha256(expected.astype("<f4").tobytes()).hexdigest() == trusted
     assert same_values, "pydicom does not give the table's values: nothing to compare with"
     np.testing.assert_array_equal(hu.reshape(expected.shape), np.maximum(np.rint(expected), -1024))
 
 
-@pytest.mark.parametrize("path", [p for p in single_files() if row_of(p)["must"].startswith("reject")])
+@pytest.mark.parametrize(
+    "path", [p for p in single_files() if row_of(p)["must"].startswith("reject")]
+)
 def test_what_must_be_refused_is(path: str) -> None:
     row = row_of(path)
     try:
@@ -101,7 +114,9 @@ def test_what_must_be_refused_is(path: str) -> None:
     except SeriesRefused:
         return
     codes = {warning.code for warning in volume.warnings}
-    assert REPAIRED.get(path) in codes or "or " in row["must"] or "allowed" in row["must"], f"read quietly, must: {row['must']}"
+    assert REPAIRED.get(path) in codes or "or " in row["must"] or "allowed" in row["must"], (
+        f"read quietly, must: {row['must']}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -167,11 +182,22 @@ def test_each_series_gets_its_verdict(folder: str) -> None:
                 read_series(found)
         else:
             volume = read_series(found)
-            assert folder == "made/series/two_series_mixed" or {w.code for w in volume.warnings} == USABLE[folder]
+            assert (
+                folder == "made/series/two_series_mixed"
+                or {w.code for w in volume.warnings} == USABLE[folder]
+            )
 
 
 @pytest.mark.parametrize(
-    "name", ["ok", "feet_first", "instance_numbers_reversed", "thickness_lies", "position_jitter", "rescale_differs_by_slice"]
+    "name",
+    [
+        "ok",
+        "feet_first",
+        "instance_numbers_reversed",
+        "thickness_lies",
+        "position_jitter",
+        "rescale_differs_by_slice",
+    ],
 )
 def test_the_synthetic_series_have_the_values_of_their_formula(name: str) -> None:
     if not table():

@@ -1,4 +1,7 @@
-"""Compressed frames that are longer, shorter or other than they should be: told or refused, never filled up in silence."""
+"""Compressed frames that are longer, shorter or other than they should be.
+
+Told or refused, never filled up in silence.
+"""
 
 import struct
 import warnings
@@ -12,7 +15,13 @@ from dicom_making import Making, chest, datasets, write
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels import get_encoder
-from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLosslessSV1, JPEGLSLossless, RLELossless
+from pydicom.uid import (
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from lungnet.dicom import find_series, read_series
 from lungnet.dicom.codestreams import Codestream, read_codestream
@@ -52,7 +61,9 @@ def run_lengths(frame: bytes) -> list[bytes]:
 
 def joined(segments: list[bytes]) -> bytes:
     starts = np.cumsum([64, *map(len, segments[:-1])])
-    return struct.pack("<16L", len(segments), *starts, *[0] * (15 - len(segments))) + b"".join(segments)
+    return struct.pack("<16L", len(segments), *starts, *[0] * (15 - len(segments))) + b"".join(
+        segments
+    )
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -65,7 +76,10 @@ def test_run_lengths_that_go_on_after_the_picture_are_told(tmp_path: Path, which
     volume = read(tmp_path, reframed(compressed(RLELossless), longer))
     np.testing.assert_array_equal(volume.hu, HU)
     assert {w.code for w in volume.warnings} == {"trailing-data"}
-    assert not read(tmp_path / "sound", reframed(compressed(RLELossless), lambda frame: joined(run_lengths(frame)))).warnings
+    assert not read(
+        tmp_path / "sound",
+        reframed(compressed(RLELossless), lambda frame: joined(run_lengths(frame))),
+    ).warnings
 
 
 @pytest.mark.parametrize(
@@ -76,7 +90,9 @@ def test_run_lengths_that_go_on_after_the_picture_are_told(tmp_path: Path, which
         (lambda segments: segments[:1], "refuses the frame"),
     ],
 )
-def test_run_lengths_that_cannot_be_the_picture_are_refused(tmp_path: Path, change: object, words: str) -> None:
+def test_run_lengths_that_cannot_be_the_picture_are_refused(
+    tmp_path: Path, change: object, words: str
+) -> None:
     made = reframed(compressed(RLELossless), lambda frame: joined(change(run_lengths(frame))))  # type: ignore[operator]
     with pytest.raises(SeriesRefused, match=f"undecodable: .*{words}"):
         read(tmp_path, made)
@@ -86,7 +102,11 @@ def jpegs(*flags: int) -> list[Dataset]:
     """The chest in 256 grey levels as baseline or progressive JPEG."""
     made = datasets(HU, Making(syntax=JPEGBaseline8Bit, slope=8, is_signed=False))
     for one, plane in zip(made, HU, strict=True):
-        encoded = cv2.imencode(".jpg", np.clip((plane + 1024.0) / 8, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 95, *flags])[1]
+        encoded = cv2.imencode(
+            ".jpg",
+            np.clip((plane + 1024.0) / 8, 0, 255).astype(np.uint8),
+            [cv2.IMWRITE_JPEG_QUALITY, 95, *flags],
+        )[1]
         one.BitsAllocated, one.BitsStored, one.HighBit = 8, 8, 7
         one.PixelData = encapsulate([encoded.tobytes()])
         one["PixelData"].VR = "OB"
@@ -101,7 +121,9 @@ def test_a_jpeg_that_lost_its_middle_but_not_its_end_is_refused(tmp_path: Path) 
         start = frame.index(b"\xff\xda") + 20
         return frame[: start + (len(frame) - start) // 3] + b"\xff\xd9"
 
-    with pytest.raises(SeriesRefused, match="undecodable: the JPEG decoder finds the frame's data corrupt"):
+    with pytest.raises(
+        SeriesRefused, match="undecodable: the JPEG decoder finds the frame's data corrupt"
+    ):
         read(tmp_path / "cut", reframed(jpegs(), cut))
 
 
@@ -112,22 +134,37 @@ def test_a_jpeg_that_draws_a_picture_a_hundred_times_is_refused(tmp_path: Path) 
 
     progressive = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
     assert read(tmp_path / "sound", jpegs(*progressive)).hu.shape == HU.shape
-    with pytest.raises(SeriesRefused, match="undecodable: the codestream draws the picture in more than 64 scans"):
+    with pytest.raises(
+        SeriesRefused, match="undecodable: the codestream draws the picture in more than 64 scans"
+    ):
         read(tmp_path / "scans", reframed(jpegs(*progressive), repeated))
 
 
 def boxed(codestream: bytes) -> bytes:
-    """A codestream within JP2 boxes, after one that holds bytes that look like another (ISO 15444-1 annex I)."""
+    """A codestream within JP2 boxes, after one that holds bytes that look like another (ISO
+    15444-1 annex I)."""
     decoy = b"\xff\x4f\xff\x51" + bytes(60) + b"\xff\x52" + bytes(12)
-    header = struct.pack(">L4s", 22, b"ihdr") + struct.pack(">LLHBBBB", *HU.shape[1:], 1, 0x8F, 7, 0, 0)
+    header = struct.pack(">L4s", 22, b"ihdr") + struct.pack(
+        ">LLHBBBB", *HU.shape[1:], 1, 0x8F, 7, 0, 0
+    )
     header += struct.pack(">L4s", 15, b"colr") + struct.pack(">BBBL", 1, 0, 0, 17)
-    boxes = [(b"jP  ", b"\r\n\x87\n"), (b"ftyp", b"jp2 \0\0\0\0jp2 "), (b"jp2h", header), (b"free", decoy), (b"jp2c", codestream)]
+    boxes = [
+        (b"jP  ", b"\r\n\x87\n"),
+        (b"ftyp", b"jp2 \0\0\0\0jp2 "),
+        (b"jp2h", header),
+        (b"free", decoy),
+        (b"jp2c", codestream),
+    ]
     return b"".join(struct.pack(">L4s", 8 + len(data), name) + data for name, data in boxes)
 
 
 def test_a_codestream_in_jp2_boxes_is_found_by_its_box(tmp_path: Path) -> None:
     (plain,) = generate_frames(compressed(JPEG2000Lossless)[0].PixelData, number_of_frames=1)
-    assert read_codestream(boxed(plain)) == read_codestream(plain) == Codestream(64, 68, 1, 16, True, False, "")
+    assert (
+        read_codestream(boxed(plain))
+        == read_codestream(plain)
+        == Codestream(64, 68, 1, 16, True, False, "")
+    )
     assert read_codestream(boxed(plain)[:60]) is None
     volume = read(tmp_path, reframed(compressed(JPEG2000Lossless), boxed))
     np.testing.assert_array_equal(volume.hu, HU)
@@ -147,17 +184,30 @@ def test_a_frame_in_ten_thousands_of_fragments_is_refused(tmp_path: Path) -> Non
     made[1].PixelData = encapsulate([frame], has_bot=False).replace(
         b"\xfe\xff\x00\xe0", bytes.fromhex("feff00e000000000") * 10_002 + b"\xfe\xff\x00\xe0", 1
     )
-    with pytest.raises(SeriesRefused, match="undecodable: pixel data is in more than 10,000 fragments"):
+    with pytest.raises(
+        SeriesRefused, match="undecodable: pixel data is in more than 10,000 fragments"
+    ):
         read(tmp_path, made)
 
 
 def encoded(stored: np.ndarray, syntax: str, bits: int, **header: int) -> list[Dataset]:
-    """Unsigned values in a codestream of so many bits, under a header that says something of them."""
+    """Unsigned values in a codestream of so many bits, under a header that says something of
+    them."""
     made = datasets(HU, Making(syntax=syntax, is_signed=False))
-    options = {"rows": 64, "columns": 68, "samples_per_pixel": 1, "bits_allocated": 16, "bits_stored": bits, "number_of_frames": 1}
+    options = {
+        "rows": 64,
+        "columns": 68,
+        "samples_per_pixel": 1,
+        "bits_allocated": 16,
+        "bits_stored": bits,
+        "number_of_frames": 1,
+    }
     for one, plane in zip(made, stored, strict=True):
         frame = get_encoder(syntax).encode(
-            plane.astype("<u2").tobytes(), pixel_representation=0, photometric_interpretation="MONOCHROME2", **options
+            plane.astype("<u2").tobytes(),
+            pixel_representation=0,
+            photometric_interpretation="MONOCHROME2",
+            **options,
         )
         one.PixelData = encapsulate([frame])
         one["PixelData"].VR = "OB"
@@ -168,7 +218,9 @@ def encoded(stored: np.ndarray, syntax: str, bits: int, **header: int) -> list[D
 
 
 @pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless])
-def test_samples_of_a_codestream_lie_at_the_lower_end_whatever_high_bit_says(tmp_path: Path, syntax: str) -> None:
+def test_samples_of_a_codestream_lie_at_the_lower_end_whatever_high_bit_says(
+    tmp_path: Path, syntax: str
+) -> None:
     volume = read(tmp_path, encoded(HU.astype(int) + 1024, syntax, 12, BitsStored=12, HighBit=15))
     np.testing.assert_array_equal(volume.hu, HU)
 
@@ -176,9 +228,14 @@ def test_samples_of_a_codestream_lie_at_the_lower_end_whatever_high_bit_says(tmp
 @pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless])
 def test_samples_with_more_bits_than_are_stored_are_refused(tmp_path: Path, syntax: str) -> None:
     made = encoded(HU.astype(int) * 3 + 5000, syntax, 16, BitsStored=12, HighBit=11)
-    with pytest.raises(SeriesRefused, match=r"undecodable: the codestream's values take 16 bits, Bits Stored \(0028,0101\) is 12"):
+    with pytest.raises(
+        SeriesRefused,
+        match=r"undecodable: the codestream's values take 16 bits, Bits Stored \(0028,0101\) is 12",
+    ):
         read(tmp_path / "more", made)
-    volume = read(tmp_path / "wide", encoded(HU.astype(int) + 1024, syntax, 16, BitsStored=12, HighBit=11))
+    volume = read(
+        tmp_path / "wide", encoded(HU.astype(int) + 1024, syntax, 16, BitsStored=12, HighBit=11)
+    )
     np.testing.assert_array_equal(volume.hu, HU)
 
 
@@ -186,7 +243,15 @@ def test_loss_under_a_lossless_label_is_told(tmp_path: Path) -> None:
     def near(plane: np.ndarray, error: int) -> list[Dataset]:
         made = compressed(JPEGLSLossless)
         for one, values in zip(made, plane, strict=True):
-            one.PixelData = encapsulate([bytes(jpeg_ls.encode_array((values.astype(int) + 1024).astype("u2"), lossy_error=error))])
+            one.PixelData = encapsulate(
+                [
+                    bytes(
+                        jpeg_ls.encode_array(
+                            (values.astype(int) + 1024).astype("u2"), lossy_error=error
+                        )
+                    )
+                ]
+            )
             one["PixelData"].is_undefined_length = True
             one.PixelRepresentation = 0
         return made
@@ -202,7 +267,9 @@ def test_loss_under_a_lossless_label_is_told(tmp_path: Path) -> None:
 
 
 def test_zeros_behind_a_codestream_are_padding(tmp_path: Path) -> None:
-    volume = read(tmp_path, reframed(compressed(JPEG2000Lossless), lambda frame: frame + bytes(200)))
+    volume = read(
+        tmp_path, reframed(compressed(JPEG2000Lossless), lambda frame: frame + bytes(200))
+    )
     np.testing.assert_array_equal(volume.hu, HU)
 
 
@@ -210,7 +277,14 @@ def lossless_jpeg(bits: int = 16) -> bytes:
     """A codestream of the lossless process that begins as it should; its data are noise."""
     frame = b"\xff\xc3\x00\x0b" + struct.pack(">BHHB", bits, *HU.shape[1:], 1) + b"\x01\x11\x00"
     tables = b"\xff\xc4\x00\x14\x00\x01" + bytes(15) + b"\x00"
-    return b"\xff\xd8" + frame + tables + b"\xff\xda\x00\x08\x01\x01\x00\x01\x00\x00" + bytes(range(250)) + b"\xff\xd9"
+    return (
+        b"\xff\xd8"
+        + frame
+        + tables
+        + b"\xff\xda\x00\x08\x01\x01\x00\x01\x00\x00"
+        + bytes(range(250))
+        + b"\xff\xd9"
+    )
 
 
 @pytest.mark.parametrize(
@@ -218,15 +292,21 @@ def lossless_jpeg(bits: int = 16) -> bytes:
     [
         (lossless_jpeg(17), "claims 17 bits"),
         (lossless_jpeg(32), "claims 32 bits"),
-        # FF01 has no length (ITU T.81, table B.1): behind it stands a comment, then 17 bits, then a comment that hides 16.
+        # FF01 has no length (ITU T.81, table B.1): behind it stands a comment, then 17 bits, then a
+        # comment that hides 16.
         (
-            b"\xff\xd8\xff\x01\xff\xfe\x00\x04ab" + lossless_jpeg(17)[2:15] + b"\xff\xfe\x00\x0f" + lossless_jpeg()[2:],
+            b"\xff\xd8\xff\x01\xff\xfe\x00\x04ab"
+            + lossless_jpeg(17)[2:15]
+            + b"\xff\xfe\x00\x0f"
+            + lossless_jpeg()[2:],
             "two frames|claims 17",
         ),
         (lossless_jpeg()[:15] + lossless_jpeg(17)[2:], "two frames"),
     ],
 )
-def test_a_jpeg_that_would_end_the_process_is_refused(tmp_path: Path, frame: bytes, words: str) -> None:
+def test_a_jpeg_that_would_end_the_process_is_refused(
+    tmp_path: Path, frame: bytes, words: str
+) -> None:
     made = datasets(HU, Making(syntax=JPEGLosslessSV1, is_signed=False))
     for one in made:
         one.PixelData = encapsulate([frame])
@@ -240,7 +320,13 @@ def jpeg_2000(tiles: int = 1, layers: int = 1) -> bytes:
     """The first slice as JPEG 2000."""
     (frame,) = generate_frames(compressed(JPEG2000Lossless)[0].PixelData, number_of_frames=1)
     at = frame.index(b"\xff\x52")
-    return frame[:28] + struct.pack(">L", -(-64 // tiles)) + frame[32 : at + 6] + struct.pack(">H", layers) + frame[at + 8 :]
+    return (
+        frame[:28]
+        + struct.pack(">L", -(-64 // tiles))
+        + frame[32 : at + 6]
+        + struct.pack(">H", layers)
+        + frame[at + 8 :]
+    )
 
 
 def test_a_jpeg_2000_without_all_its_tiles_is_refused(tmp_path: Path) -> None:

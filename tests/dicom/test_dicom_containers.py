@@ -27,7 +27,9 @@ def series(tmp_path: Path) -> Path:
     return write_series(tmp_path / "series", chest())
 
 
-def test_a_zip_gives_the_same_volume_whatever_its_members_are_called(tmp_path: Path, series: Path) -> None:
+def test_a_zip_gives_the_same_volume_whatever_its_members_are_called(
+    tmp_path: Path, series: Path
+) -> None:
     volume = read_one(zipped(series, tmp_path / "a.zip", "../../etc/"))
     np.testing.assert_array_equal(volume.hu, chest())
     assert not (tmp_path.parent / "etc").exists()
@@ -86,8 +88,13 @@ def test_a_broken_archive_is_refused(tmp_path: Path, series: Path) -> None:
 def test_members_are_bounded_in_size_and_number(tmp_path: Path, series: Path) -> None:
     path = zipped(series, tmp_path / "a.zip")
     air = zipped(write_series(tmp_path / "air", np.full((8, 64, 64), -1000)), tmp_path / "air.zip")
-    for archive, limits in ((path, IntakeConfig(most_members=7)), (air, IntakeConfig(largest_ratio=2, always_allowed_bytes=0))):
-        assert "too-large" in {found.refusal[0] for found in find_series([archive], limits) if found.refusal}
+    for archive, limits in (
+        (path, IntakeConfig(most_members=7)),
+        (air, IntakeConfig(largest_ratio=2, always_allowed_bytes=0)),
+    ):
+        assert "too-large" in {
+            found.refusal[0] for found in find_series([archive], limits) if found.refusal
+        }
     assert find_series([path], IntakeConfig(most_members=8))[0].refusal is None
     with zipfile.ZipFile(path, "a") as added:
         added.writestr("large", b"\1" * (2 << 20))
@@ -119,7 +126,9 @@ def test_a_packed_tar_is_known_by_its_content(tmp_path: Path, series: Path) -> N
 
 @pytest.mark.parametrize("damage", ["checksum", "cut", "no end"])
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_damaged_tar_does_not_lose_its_tail_in_silence(tmp_path: Path, series: Path, damage: str, *, packed: bool) -> None:
+def test_a_damaged_tar_does_not_lose_its_tail_in_silence(
+    tmp_path: Path, series: Path, damage: str, *, packed: bool
+) -> None:
     with tarfile.open(tmp_path / "whole.tar", "w") as archive:
         archive.add(series, "x")
     with tarfile.open(tmp_path / "whole.tar") as archive:
@@ -157,7 +166,10 @@ def test_an_encrypted_archive_says_so(tmp_path: Path, series: Path) -> None:
             at = data.find(signature, at + 4)
     path.write_bytes(data)
     (found,) = find_series([path])
-    assert found.refusal == ("undecodable", "the archive is encrypted; unpack it with its password first")
+    assert found.refusal == (
+        "undecodable",
+        "the archive is encrypted; unpack it with its password first",
+    )
 
 
 def test_links_that_go_round_end(tmp_path: Path, series: Path) -> None:
@@ -187,7 +199,15 @@ def test_a_million_empty_members_are_a_bomb(tmp_path: Path) -> None:
 
 def test_two_series_and_two_patients_in_one_folder_stay_apart(tmp_path: Path) -> None:
     write(tmp_path / "a", datasets(chest()), [f"a{k}" for k in range(8)])
-    write(tmp_path / "a", datasets(chest(seed=1), Making(patient_id="P2")), [f"b{k}" for k in range(8)])
-    write(tmp_path / "a", datasets(chest(slices=5), Making(series_uid="1.2.3")), [f"c{k}" for k in range(5)])
+    write(
+        tmp_path / "a",
+        datasets(chest(seed=1), Making(patient_id="P2")),
+        [f"b{k}" for k in range(8)],
+    )
+    write(
+        tmp_path / "a",
+        datasets(chest(slices=5), Making(series_uid="1.2.3")),
+        [f"c{k}" for k in range(5)],
+    )
     found = find_series([tmp_path])
     assert [(f.patient_id, len(f.slices)) for f in found] == [("P1", 5), ("P1", 8), ("P2", 8)]

@@ -1,4 +1,7 @@
-"""Tolerances of the grid, from both sides: what is still even, straight, at one place; and where repair ends."""
+"""Tolerances of the grid, from both sides: what is still even, straight, at one place.
+
+And where repair ends.
+"""
 
 import math
 from pathlib import Path
@@ -29,7 +32,12 @@ def outcome(folder: Path, limits: IntakeConfig | None = None) -> tuple[str, Volu
 def at(heights: list[float], beside: dict[int, tuple[float, float]] | None = None) -> Making:
     """A stack at these heights, some slices moved by (x, y) millimetres."""
     moved = beside or {}
-    return Making(positions=tuple((-50 + moved.get(k, (0, 0))[0], -40 + moved.get(k, (0, 0))[1], z) for k, z in enumerate(heights)))
+    return Making(
+        positions=tuple(
+            (-50 + moved.get(k, (0, 0))[0], -40 + moved.get(k, (0, 0))[1], z)
+            for k, z in enumerate(heights)
+        )
+    )
 
 
 EVEN = [2.5 * k for k in range(10)]
@@ -53,7 +61,9 @@ def bent(k: int, by: float) -> list[float]:
         ([0, 2.5, 5, 5.3, 7.5, 10, 12.5, 15, 17.5, 20], "resampled"),
     ],
 )
-def test_heights_are_even_or_repaired_or_refused(tmp_path: Path, heights: list[float], said: str) -> None:
+def test_heights_are_even_or_repaired_or_refused(
+    tmp_path: Path, heights: list[float], said: str
+) -> None:
     assert outcome(write_series(tmp_path, HU, at(heights)))[0] == said
 
 
@@ -80,7 +90,9 @@ def test_slices_within_a_hundredth_of_a_millimetre_claim_one_place(tmp_path: Pat
 def test_orientations_agree_within_a_thousandth(tmp_path: Path, degrees: float, said: str) -> None:
     made = datasets(HU)
     lean = math.radians(degrees)
-    made[3].ImageOrientationPatient = [round(v, 7) for v in (math.cos(lean), math.sin(lean), 0, -math.sin(lean), math.cos(lean), 0)]
+    made[3].ImageOrientationPatient = [
+        round(v, 7) for v in (math.cos(lean), math.sin(lean), 0, -math.sin(lean), math.cos(lean), 0)
+    ]
     assert outcome(write(tmp_path, made))[0] == said
 
 
@@ -92,15 +104,22 @@ def test_pixel_spacings_agree_within_a_thousandth(tmp_path: Path, part: float, s
 
 
 def test_an_orientation_almost_at_right_angles_is_made_so(tmp_path: Path) -> None:
-    volume = outcome(write_series(tmp_path, HU, Making(orientation=(1, 0, 0, 0.0008, 0.9999997, 0))))[1]
+    volume = outcome(
+        write_series(tmp_path, HU, Making(orientation=(1, 0, 0, 0.0008, 0.9999997, 0)))
+    )[1]
     assert volume is not None
     columns = volume.affine[:3, :3] / volume.spacing_mm
     np.testing.assert_allclose(columns.T @ columns, np.eye(3), atol=1e-12)
 
 
 @pytest.mark.parametrize(("drift_mm", "said"), [(0.015, ""), (0.3, "unsheared")])
-def test_a_drift_of_less_than_a_quarter_of_a_pixel_is_none(tmp_path: Path, drift_mm: float, said: str) -> None:
-    assert outcome(write_series(tmp_path, HU, at(EVEN, {k: (drift_mm * k, 0) for k in range(10)})))[0] == said
+def test_a_drift_of_less_than_a_quarter_of_a_pixel_is_none(
+    tmp_path: Path, drift_mm: float, said: str
+) -> None:
+    assert (
+        outcome(write_series(tmp_path, HU, at(EVEN, {k: (drift_mm * k, 0) for k in range(10)})))[0]
+        == said
+    )
 
 
 def test_a_slice_far_beside_the_line_is_no_part_of_the_stack(tmp_path: Path) -> None:
@@ -108,18 +127,24 @@ def test_a_slice_far_beside_the_line_is_no_part_of_the_stack(tmp_path: Path) -> 
 
 
 def test_a_stack_tilted_too_much_is_refused(tmp_path: Path) -> None:
-    folder = write_series(tmp_path, HU, at(EVEN, {k: (0, 2.5 * math.tan(math.radians(30)) * k) for k in range(10)}))
+    folder = write_series(
+        tmp_path, HU, at(EVEN, {k: (0, 2.5 * math.tan(math.radians(30)) * k) for k in range(10)})
+    )
     assert outcome(folder)[0] == "unsheared"
     assert outcome(folder, IntakeConfig(largest_tilt_degrees=29))[0] == "tilted-gantry"
 
 
 @pytest.mark.parametrize("way", [(1.1, 0), (-1.1, 0), (0, 0.9), (0, -0.9), (0.6, -0.5)])
-def test_a_stack_that_steps_sideways_keeps_every_point_in_the_patient(tmp_path: Path, way: tuple[float, float]) -> None:
+def test_a_stack_that_steps_sideways_keeps_every_point_in_the_patient(
+    tmp_path: Path, way: tuple[float, float]
+) -> None:
     size = 24
     y, x = np.meshgrid(np.arange(size), np.arange(size), indexing="ij")
     dots = np.stack([-1000 + 1500 * np.exp(-((y - 12) ** 2 + (x - 12) ** 2) / 12) for _ in EVEN])
     shifted = {k: (way[0] * k, way[1] * k) for k in range(10)}
-    said, volume = outcome(write_series(tmp_path, np.rint(dots).astype(np.int16), at(EVEN, shifted)))
+    said, volume = outcome(
+        write_series(tmp_path, np.rint(dots).astype(np.int16), at(EVEN, shifted))
+    )
     assert said == "unsheared"
     assert volume is not None
     assert {int(volume.hu[k][:, 0].max()) for k in range(10)} <= set(range(-1024, -900))
@@ -127,7 +152,11 @@ def test_a_stack_that_steps_sideways_keeps_every_point_in_the_patient(tmp_path: 
         weight = volume.hu[k].astype(float) + 1000
         weight[weight < 20] = 0
         rows, columns = (np.arange(n) for n in weight.shape)
-        centre = [k, (weight.sum(1) * rows).sum() / weight.sum(), (weight.sum(0) * columns).sum() / weight.sum()]
+        centre = [
+            k,
+            (weight.sum(1) * rows).sum() / weight.sum(),
+            (weight.sum(0) * columns).sum() / weight.sum(),
+        ]
         expected = np.array([-50 + way[0] * k + 12 * 0.8, -40 + way[1] * k + 12 * 0.7, 2.5 * k])
         np.testing.assert_allclose(to_patient_mm(volume.affine, centre), expected, atol=0.02)
 

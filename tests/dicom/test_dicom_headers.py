@@ -1,4 +1,5 @@
-"""The quick header walk held against pydicom's parser, and its behaviour on bytes that are no header."""
+"""The quick header walk held against pydicom's parser, and its behaviour on bytes that are no
+header."""
 
 import io
 import warnings
@@ -10,7 +11,11 @@ from dicom_making import Making, chest, datasets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
 from lungnet.dicom.elements import OddHeaderError, ShortHeaderError, read_elements
 from lungnet.dicom.headers import WANTED
@@ -34,7 +39,9 @@ def same_as_pydicom(data: bytes) -> int:
     return elements.pixel_offset
 
 
-@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
+@pytest.mark.parametrize(
+    "syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian]
+)
 def test_the_walk_finds_what_pydicom_finds(syntax: str) -> None:
     assert same_as_pydicom(file_bytes(syntax)) > 0
 
@@ -62,7 +69,9 @@ def test_noise_after_the_prefix_never_escapes_as_another_error(noise: bytes) -> 
 def test_the_walk_finds_what_pydicom_finds_in_real_files(shared_data: Path) -> None:
     read = 0
     warnings.simplefilter("ignore")
-    for path in sorted((shared_data / "lidc").rglob("*.dcm"))[::20] + sorted((shared_data / "awkward").rglob("*.dcm")):
+    for path in sorted((shared_data / "lidc").rglob("*.dcm"))[::20] + sorted(
+        (shared_data / "awkward").rglob("*.dcm")
+    ):
         data = path.read_bytes()
         try:
             dcmread(io.BytesIO(data), stop_before_pixels=True)

@@ -1,4 +1,5 @@
-"""NIfTI: what is written is read alike by others, what is read is exactly what the header and the checksum say."""
+"""NIfTI: what is written is read alike by others, what is read is exactly what the header and
+the checksum say."""
 
 import gzip
 from pathlib import Path
@@ -28,7 +29,9 @@ def codes(volume: Volume) -> set[str]:
 
 
 def test_what_convert_writes_nibabel_and_simpleitk_place_alike(tmp_path: Path) -> None:
-    volume = read_one(write_series(tmp_path / "dicom", chest(), Making(orientation=(0.8, 0.6, 0, -0.6, 0.8, 0))))
+    volume = read_one(
+        write_series(tmp_path / "dicom", chest(), Making(orientation=(0.8, 0.6, 0, -0.6, 0.8, 0)))
+    )
     path = tmp_path / "a.nii.gz"
     write_nifti(volume, path)
     first = path.read_bytes()
@@ -101,7 +104,9 @@ def test_packing_of_nifti_is_known_by_its_content_and_its_checksum_is_held(tmp_p
 
 
 @pytest.mark.parametrize(("cut", "more"), [(2, b""), (0, b"\0")])
-def test_a_nifti_with_fewer_or_more_values_is_refused(tmp_path: Path, cut: int, more: bytes) -> None:
+def test_a_nifti_with_fewer_or_more_values_is_refused(
+    tmp_path: Path, cut: int, more: bytes
+) -> None:
     path = nifti(tmp_path / "a.nii")
     path.write_bytes(path.read_bytes()[: -cut or None] + more)
     with pytest.raises(SeriesRefused, match=r"undecodable: .* bytes of values"):
@@ -118,10 +123,16 @@ def test_units_of_nifti_become_millimetres(tmp_path: Path, unit: int, scale: flo
     assert read_one(tmp_path / "a.nii").spacing_mm == pytest.approx((2.5, 0.7, 0.8), rel=1e-5)
 
 
-@pytest.mark.parametrize(("slope", "intercept", "factor"), [(np.nan, 5, 1), (0, 5, 1), (1, 0, 1), (2, 10, 2)])
-def test_a_slope_of_nifti_that_is_none_is_not_applied(tmp_path: Path, slope: float, intercept: float, factor: int) -> None:
+@pytest.mark.parametrize(
+    ("slope", "intercept", "factor"), [(np.nan, 5, 1), (0, 5, 1), (1, 0, 1), (2, 10, 2)]
+)
+def test_a_slope_of_nifti_that_is_none_is_not_applied(
+    tmp_path: Path, slope: float, intercept: float, factor: int
+) -> None:
     volume = read_one(nifti(tmp_path / "a.nii", scl_slope=slope, scl_inter=intercept))
-    np.testing.assert_array_equal(volume.hu, np.maximum(HU.astype(int) * factor + (10 if factor == 2 else 0), -1024))
+    np.testing.assert_array_equal(
+        volume.hu, np.maximum(HU.astype(int) * factor + (10 if factor == 2 else 0), -1024)
+    )
 
 
 def test_a_nifti_that_places_the_volume_twice_is_told(tmp_path: Path) -> None:
@@ -137,7 +148,10 @@ def test_a_nifti_that_places_the_volume_twice_is_told(tmp_path: Path) -> None:
 REFUSED_NIFTIS: dict[str, tuple[str, dict[str, object]]] = {
     "no place": ("missing-tag: ", {"sform_code": 0, "qform_code": 0}),
     "a template's place": ("missing-tag: .*template", {"sform_code": 4, "qform_code": 0}),
-    "no voxel size": ("corrupt: .*HeaderDataError", {"sform_code": 0, "pixdim": [1, 0.8, 0.7, 0, 1, 1, 1, 1]}),
+    "no voxel size": (
+        "corrupt: .*HeaderDataError",
+        {"sform_code": 0, "pixdim": [1, 0.8, 0.7, 0, 1, 1, 1, 1]},
+    ),
     "micrometres": ("corrupt: voxel sizes", {"xyzt_units": 3}),
     "a pair": ("corrupt: no single-file NIfTI", {"magic": b"ni1"}),
     "values in the header": ("corrupt: ", {"vox_offset": 100}),
@@ -161,7 +175,9 @@ def test_a_nifti_that_cannot_be_a_chest_is_refused(tmp_path: Path, name: str) ->
 def test_both_niftis_of_both_byte_orders_are_read(tmp_path: Path, kind: type, order: str) -> None:
     header = kind.header_class(endianness=order)  # type: ignore[attr-defined]
     header.set_data_dtype(np.dtype(f"{order}i2"))
-    kind(HU.transpose(2, 1, 0)[..., None], np.diag([-0.8, -0.7, 2.5, 1]), header).to_filename(tmp_path / "a.nii")
+    kind(HU.transpose(2, 1, 0)[..., None], np.diag([-0.8, -0.7, 2.5, 1]), header).to_filename(
+        tmp_path / "a.nii"
+    )
     np.testing.assert_array_equal(read_one(tmp_path / "a.nii").hu, HU)
 
 
@@ -173,7 +189,9 @@ def test_a_volume_of_gigabytes_in_a_few_packed_megabytes_is_refused(tmp_path: Pa
     header["vox_offset"], header["magic"] = 352, b"n+1"
     noise = np.random.default_rng(0).bytes(8 << 20)
     (tmp_path / "a.nii.gz").write_bytes(gzip.compress(header.binaryblock + bytes(4) + noise, 1))
-    with pytest.raises(SeriesRefused, match="too-large: the header promises 235,929,600 voxels of 4 bytes"):
+    with pytest.raises(
+        SeriesRefused, match="too-large: the header promises 235,929,600 voxels of 4 bytes"
+    ):
         read_one(tmp_path / "a.nii.gz")
 
 

@@ -19,7 +19,9 @@ from lungnet.dicom.reasons import REASONS, WARNINGS
 from lungnet.errors import InputError, SeriesRefused
 from lungnet.volume import Volume, to_patient_mm
 
-SLOW_WRITING = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW_WRITING = settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 def read_one(path: Path) -> Volume:
@@ -64,7 +66,9 @@ def test_a_shuffled_series_gives_the_same_volume(tmp_path: Path, seed: int) -> N
 @pytest.mark.parametrize("syntax", LOSSLESS)
 def test_every_lossless_transfer_syntax_gives_the_same_values(tmp_path: Path, syntax: str) -> None:
     hu = chest(slices=4, size=64)
-    np.testing.assert_array_equal(read_one(write_series(tmp_path, hu, Making(syntax=syntax))).hu, hu)
+    np.testing.assert_array_equal(
+        read_one(write_series(tmp_path, hu, Making(syntax=syntax))).hu, hu
+    )
 
 
 @given(
@@ -73,13 +77,20 @@ def test_every_lossless_transfer_syntax_gives_the_same_values(tmp_path: Path, sy
     is_signed=st.booleans(),
 )
 @SLOW_WRITING
-def test_hu_is_stored_times_slope_plus_intercept_rounded_to_even(tmp_path: Path, slope: float, intercept: float, is_signed: bool) -> None:
+def test_hu_is_stored_times_slope_plus_intercept_rounded_to_even(
+    tmp_path: Path, slope: float, intercept: float, is_signed: bool
+) -> None:
     folder = tmp_path / f"{slope}{intercept}{is_signed}"
     base = chest(slices=3)
     exact = (base - intercept) / slope
     assume((not is_signed or exact.max() < 32768) and (is_signed or exact.min() >= 0))
     made = datasets(base, Making(slope=slope, intercept=intercept, is_signed=is_signed))
-    stored = np.stack([np.frombuffer(d.PixelData, "<i2" if is_signed else "<u2").reshape(base.shape[1:]) for d in made])
+    stored = np.stack(
+        [
+            np.frombuffer(d.PixelData, "<i2" if is_signed else "<u2").reshape(base.shape[1:])
+            for d in made
+        ]
+    )
     expected = np.clip(np.rint(stored * slope + intercept), -1024, 32767)
     write(folder, made)
     (found,) = find_series([folder])
@@ -103,7 +114,12 @@ def test_every_voxel_keeps_its_place_in_the_patient(tmp_path: Path, name: str) -
     volume = read_one(write_series(tmp_path, stack, how))
     across, down = np.array(how.orientation).reshape(2, 3)
     k, i, j = 5, 3, 20
-    at = np.array(how.origin_mm) + np.cross(across, down) * 2.5 * k + down * 0.7 * i + across * 0.8 * j
+    at = (
+        np.array(how.origin_mm)
+        + np.cross(across, down) * 2.5 * k
+        + down * 0.7 * i
+        + across * 0.8 * j
+    )
     z, y, x = np.rint(np.linalg.solve(volume.affine, [*at, 1])[:3]).astype(int)
     np.testing.assert_allclose(to_patient_mm(volume.affine, [z, y, x]), at, atol=1e-4)
     assert volume.hu[z, y, x] == stack[k, i, j]
@@ -124,11 +140,19 @@ def test_the_canonical_view_writes_where_it_says() -> None:
 def test_a_tilted_stack_is_sheared_back(tmp_path: Path) -> None:
     angle = math.radians(20)
     across, down = (1.0, 0.0, 0.0), (0.0, math.cos(angle), -math.sin(angle))
-    positions = tuple((-50.0, -40.0, 100.0 + 2.0 * k) for k in range(8))  # the table moves along z, the gantry leans
+    positions = tuple(
+        (-50.0, -40.0, 100.0 + 2.0 * k) for k in range(8)
+    )  # the table moves along z, the gantry leans
     hu = np.full((8, 24, 28), -1000, np.int16)
     for k in range(8):
         hu[k, 10, 12] = 500
-    volume = read_one(write_series(tmp_path, hu, Making(orientation=(*across, *down), positions=positions, spacing_mm=(2, 1, 1))))
+    volume = read_one(
+        write_series(
+            tmp_path,
+            hu,
+            Making(orientation=(*across, *down), positions=positions, spacing_mm=(2, 1, 1)),
+        )
+    )
     assert codes(volume) == {"unsheared"}
     columns = volume.affine[:3, :3] / volume.spacing_mm
     np.testing.assert_allclose(columns.T @ columns, np.eye(3), atol=1e-9)
@@ -143,9 +167,13 @@ def test_a_tilted_stack_is_sheared_back(tmp_path: Path) -> None:
 def test_uneven_slices_are_resampled_and_a_linear_ramp_stays_one(tmp_path: Path) -> None:
     heights = [0, 2.0, 4.0, 6.0, 9.0, 11.0, 13.0]
     ramp = np.stack([np.full((16, 16), round(-900 + 20 * h), np.int16) for h in heights])
-    volume = read_one(write_series(tmp_path, ramp, Making(positions=tuple((0.0, 0.0, h) for h in heights))))
+    volume = read_one(
+        write_series(tmp_path, ramp, Making(positions=tuple((0.0, 0.0, h) for h in heights)))
+    )
     assert "resampled" in codes(volume)
-    np.testing.assert_array_equal(volume.hu[:, 4, 4], np.rint(-900 + 20 * 2.0 * np.arange(len(volume.hu))))
+    np.testing.assert_array_equal(
+        volume.hu[:, 4, 4], np.rint(-900 + 20 * 2.0 * np.arange(len(volume.hu)))
+    )
 
 
 def drop(made: list[Dataset], *which: int) -> list[Dataset]:
@@ -166,7 +194,10 @@ def drop(made: list[Dataset], *which: int) -> list[Dataset]:
         ("missing-tag", lambda made: _unset(made, "RescaleIntercept")),
         ("implausible-hu", lambda made: _set(made, RescaleIntercept=20000)),
         ("implausible-hu", lambda made: _set(made, RescaleSlope=0)),
-        ("mixed-orientation", lambda made: made[:4] + _set(made[4:], ImageOrientationPatient=[1, 0, 0, 0, 0, -1])),
+        (
+            "mixed-orientation",
+            lambda made: made[:4] + _set(made[4:], ImageOrientationPatient=[1, 0, 0, 0, 0, -1]),
+        ),
         ("mixed-frame", lambda made: made[:4] + _set(made[4:], FrameOfReferenceUID="1.2.3")),
         ("mixed-size", lambda made: made[:4] + _set(made[4:], PixelSpacing=[0.5, 0.5])),
         ("corrupt", lambda made: _set(made, PixelSpacing=[0, 0])),
@@ -213,7 +244,9 @@ def test_swapped_and_repeated_pixels_are_noticed(tmp_path: Path, i: int, j: int)
     assert "repeated-pixels" in codes(read_one(write(tmp_path / "repeated", made)))
 
 
-def test_a_first_or_a_middle_slice_that_is_lost_is_noticed_by_instance_numbers(tmp_path: Path) -> None:
+def test_a_first_or_a_middle_slice_that_is_lost_is_noticed_by_instance_numbers(
+    tmp_path: Path,
+) -> None:
     made = datasets(chest())
     assert codes(read_one(write(tmp_path / "first", made[1:]))) == {"slice-count"}
     for k, dataset in enumerate(made[3:], 3):
@@ -232,7 +265,10 @@ def test_slices_that_name_several_studies_are_one_series(tmp_path: Path) -> None
 
 def test_swapped_positions_are_noticed_by_instance_numbers(tmp_path: Path) -> None:
     made = datasets(chest(slices=12))
-    made[2].ImagePositionPatient, made[7].ImagePositionPatient = made[7].ImagePositionPatient, made[2].ImagePositionPatient
+    made[2].ImagePositionPatient, made[7].ImagePositionPatient = (
+        made[7].ImagePositionPatient,
+        made[2].ImagePositionPatient,
+    )
     assert "slice-order" in codes(read_one(write(tmp_path, made)))
 
 
@@ -300,12 +336,20 @@ def test_limits_are_settings(tmp_path: Path) -> None:
         (b"ISO_IR 192", "東\u3000001".encode(), "東\\u3000001"),
     ],
 )
-def test_ids_are_read_in_their_characters_and_two_stay_two(tmp_path: Path, character_set: bytes, raw: bytes, patient_id: str) -> None:
-    folder = write_series(tmp_path, chest(slices=4), Making(patient_id="@" * (len(raw) + len(raw) % 2)))
+def test_ids_are_read_in_their_characters_and_two_stay_two(
+    tmp_path: Path, character_set: bytes, raw: bytes, patient_id: str
+) -> None:
+    folder = write_series(
+        tmp_path, chest(slices=4), Making(patient_id="@" * (len(raw) + len(raw) % 2))
+    )
     for path in folder.iterdir():
-        data = path.read_bytes().replace(b"@" * (len(raw) + len(raw) % 2), raw + b" " * (len(raw) % 2))
+        data = path.read_bytes().replace(
+            b"@" * (len(raw) + len(raw) % 2), raw + b" " * (len(raw) % 2)
+        )
         at = data.index(b"\x08\x00\x08\x00CS")
         stated = character_set + b" " * (len(character_set) % 2)
-        path.write_bytes(data[:at] + struct.pack("<HH2sH", 8, 5, b"CS", len(stated)) + stated + data[at:])
+        path.write_bytes(
+            data[:at] + struct.pack("<HH2sH", 8, 5, b"CS", len(stated)) + stated + data[at:]
+        )
     (found,) = find_series([folder])
     assert found.patient_id == patient_id

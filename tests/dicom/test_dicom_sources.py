@@ -29,7 +29,9 @@ def test_a_file_that_is_named_beside_its_folder_is_read_once(tmp_path: Path) -> 
     assert not warned([*files, files[3]])
 
 
-def test_a_series_may_lie_at_relative_and_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_series_may_lie_at_relative_and_absolute_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = datasets(chest())
     write(tmp_path / "a", made[:5])
     write(tmp_path / "b", made[5:], ["5", "6", "7"])
@@ -37,7 +39,9 @@ def test_a_series_may_lie_at_relative_and_absolute_paths(tmp_path: Path, monkeyp
     assert not warned([Path("a"), tmp_path / "b"])
 
 
-def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_series(tmp_path / "open", chest())
     closed = tmp_path / "closed"
     closed.mkdir()
@@ -50,7 +54,10 @@ def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(os, "scandir", guarded)
     refused, usable = find_series([tmp_path])
-    assert (refused.path, refused.refusal) == (closed, ("corrupt", "cannot be read (Permission denied)"))
+    assert (refused.path, refused.refusal) == (
+        closed,
+        ("corrupt", "cannot be read (Permission denied)"),
+    )
     assert usable.refusal is None
 
 
@@ -63,7 +70,16 @@ def test_a_file_that_vanishes_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "left", [b"", bytes(60), bytes(128) + b"D", bytes(128) + b"DIC", bytes(5000), bytes(128) + b"DICX" + bytes(9000), None]
+    "left",
+    [
+        b"",
+        bytes(60),
+        bytes(128) + b"D",
+        bytes(128) + b"DIC",
+        bytes(5000),
+        bytes(128) + b"DICX" + bytes(9000),
+        None,
+    ],
 )
 def test_what_is_left_of_a_lost_slice_is_noticed(tmp_path: Path, left: bytes | None) -> None:
     folder = write_series(tmp_path / "a", chest())
@@ -97,7 +113,9 @@ def test_a_codestream_of_several_components_is_refused(tmp_path: Path) -> None:
         read_series(found)
 
 
-def test_a_compressed_picture_that_promises_too_much_is_refused_by_its_header(tmp_path: Path) -> None:
+def test_a_compressed_picture_that_promises_too_much_is_refused_by_its_header(
+    tmp_path: Path,
+) -> None:
     folder = write_series(tmp_path, np.full((4, 256, 256), -1000), Making(syntax=RLELossless))
     (found,) = find_series([folder], IntakeConfig(largest_ratio=10, always_allowed_bytes=0))
     assert found.refusal is not None

@@ -1,4 +1,7 @@
-"""Bits, signs, padding and codestreams: every way a value may be stored gives the same HU, or a reason, never another value."""
+"""Bits, signs, padding and codestreams.
+
+Every way a value may be stored gives the same HU, or a reason, never another value.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +11,14 @@ import numpy as np
 import pytest
 from dicom_making import Making, chest, datasets, write
 from pydicom.dataset import Dataset
-from pydicom.uid import JPEG2000, ExplicitVRBigEndian, JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless
+from pydicom.uid import (
+    JPEG2000,
+    ExplicitVRBigEndian,
+    JPEG2000Lossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from lungnet.dicom import find_series, read_series
 from lungnet.errors import SeriesRefused
@@ -17,7 +27,9 @@ from lungnet.volume import Volume
 HU = np.clip(chest(), -1024, 1000)
 
 
-def stored(words: Callable[[np.ndarray], np.ndarray], *, is_signed: bool, intercept: int, **tags: object) -> list[Dataset]:
+def stored(
+    words: Callable[[np.ndarray], np.ndarray], *, is_signed: bool, intercept: int, **tags: object
+) -> list[Dataset]:
     """The chest with its 12-bit values written as other words."""
     made = datasets(HU, Making(intercept=intercept, is_signed=is_signed))
     for one, plane in zip(made, HU.astype(np.int32) - intercept, strict=True):
@@ -43,7 +55,15 @@ def read(folder: Path, made: list[Dataset]) -> Volume:
         stored(lambda v: v & 0xFFFF, is_signed=True, intercept=0),
         stored(lambda v: (v & 0x0FFF) | 0x5000, is_signed=True, intercept=0),
     ],
-    ids=["plain", "overlays", "high bit 15", "high bit 13", "not sign-extended", "sign-extended", "signed under overlays"],
+    ids=[
+        "plain",
+        "overlays",
+        "high bit 15",
+        "high bit 13",
+        "not sign-extended",
+        "sign-extended",
+        "signed under overlays",
+    ],
 )
 def test_only_the_stored_bits_count(tmp_path: Path, made: list[Dataset]) -> None:
     np.testing.assert_array_equal(read(tmp_path, made).hu, HU)
@@ -63,9 +83,15 @@ def test_big_endian_words_of_two_and_four_bytes(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read_series(find_series([tmp_path / str(width)])[0]).hu, HU)
 
 
-@pytest.mark.parametrize(("padding", "limit"), [(63536, None), (-2000, None), (-2000, -1900), (-1900, -2000)])
-def test_padding_is_air_also_out_of_range_for_the_sign(tmp_path: Path, padding: int, limit: int | None) -> None:
-    made = datasets(HU, Making(intercept=500))  # a padding of -2000 is -1500 HU; the limit -1400, all below air
+@pytest.mark.parametrize(
+    ("padding", "limit"), [(63536, None), (-2000, None), (-2000, -1900), (-1900, -2000)]
+)
+def test_padding_is_air_also_out_of_range_for_the_sign(
+    tmp_path: Path, padding: int, limit: int | None
+) -> None:
+    made = datasets(
+        HU, Making(intercept=500)
+    )  # a padding of -2000 is -1500 HU; the limit -1400, all below air
     for one in made:
         pixels = np.frombuffer(one.PixelData, "<i2").reshape(24, 28).copy()
         pixels[:, -2:] = -2000
@@ -80,7 +106,9 @@ def test_padding_is_air_also_out_of_range_for_the_sign(tmp_path: Path, padding: 
 
 
 @pytest.mark.parametrize("edge", [np.s_[:, 0], np.s_[:, -1], np.s_[:, :, 0], np.s_[:, :, -1]])
-def test_a_padding_range_within_tissue_is_believed_at_every_edge(tmp_path: Path, edge: tuple[slice, int]) -> None:
+def test_a_padding_range_within_tissue_is_believed_at_every_edge(
+    tmp_path: Path, edge: tuple[slice, int]
+) -> None:
     hu = HU.copy()
     hu[edge] = 900
     hu[:, 12, 14] = 905
@@ -129,7 +157,9 @@ def test_lossy_and_coarse_values_are_told(tmp_path: Path) -> None:
     assert {w.code for w in volume.warnings} == {"coarse-values", "lossy"}
 
 
-def compressed(syntax: str, change: Callable[[Dataset], None] | None = None, **options: object) -> list[Dataset]:
+def compressed(
+    syntax: str, change: Callable[[Dataset], None] | None = None, **options: object
+) -> list[Dataset]:
     made = datasets(chest(slices=4, size=64), Making(is_signed=True, intercept=0))
     for one in made:
         one.compress(syntax, generate_instance_uid=False, **options)
@@ -145,17 +175,30 @@ def test_an_irreversible_codestream_is_told(tmp_path: Path) -> None:
 
 
 def test_the_sign_of_a_codestream_is_believed(tmp_path: Path) -> None:
-    volume = read(tmp_path, compressed(JPEG2000Lossless, lambda one: setattr(one, "PixelRepresentation", 0)))
+    volume = read(
+        tmp_path, compressed(JPEG2000Lossless, lambda one: setattr(one, "PixelRepresentation", 0))
+    )
     np.testing.assert_array_equal(volume.hu, chest(slices=4, size=64))
     assert {w.code for w in volume.warnings} == {"sign"}
 
 
 @pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless])
-def test_a_codestream_of_another_size_or_without_end_is_refused(tmp_path: Path, syntax: str) -> None:
-    with pytest.raises(SeriesRefused, match=r"undecodable: the codestream holds 64 x 68 pixels, the header says 64 x 64"):
+def test_a_codestream_of_another_size_or_without_end_is_refused(
+    tmp_path: Path, syntax: str
+) -> None:
+    with pytest.raises(
+        SeriesRefused,
+        match=r"undecodable: the codestream holds 64 x 68 pixels, the header says 64 x 64",
+    ):
         read(tmp_path / "size", compressed(syntax, lambda one: setattr(one, "Columns", 64)))
     with pytest.raises(SeriesRefused, match="undecodable: the codestream has no end"):
-        read(tmp_path / "end", compressed(syntax, lambda one: setattr(one, "PixelData", one.PixelData.replace(b"\xff\xd9", b"\0\0"))))
+        read(
+            tmp_path / "end",
+            compressed(
+                syntax,
+                lambda one: setattr(one, "PixelData", one.PixelData.replace(b"\xff\xd9", b"\0\0")),
+            ),
+        )
 
 
 @pytest.mark.parametrize("intercept", [-32768, -32769, -33791, -33792])
@@ -167,8 +210,12 @@ def test_an_intercept_beyond_16_bits_raises_nothing_else(tmp_path: Path, interce
         read(tmp_path, made)
 
 
-@pytest.mark.parametrize(("is_signed", "padding", "raw"), [(True, 0x0E00, -512), (False, 0xFFFF, 4095)])
-def test_padding_in_more_bits_than_are_stored_is_padding(tmp_path: Path, padding: int, raw: int, *, is_signed: bool) -> None:
+@pytest.mark.parametrize(
+    ("is_signed", "padding", "raw"), [(True, 0x0E00, -512), (False, 0xFFFF, 4095)]
+)
+def test_padding_in_more_bits_than_are_stored_is_padding(
+    tmp_path: Path, padding: int, raw: int, *, is_signed: bool
+) -> None:
     hu = HU.copy()
     hu[:, 0] = raw - (0 if is_signed else 1024)
     made = stored(lambda v: v, is_signed=is_signed, intercept=0 if is_signed else -1024)
@@ -189,7 +236,13 @@ def test_a_slope_of_several_values_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize("bits", [12, 16])
 @pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEGLosslessSV1, RLELossless])
 def test_negative_values_come_back_from_every_codec(tmp_path: Path, syntax: str, bits: int) -> None:
-    made = stored(lambda v: v & ((1 << bits) - 1), is_signed=True, intercept=0, BitsStored=bits, HighBit=bits - 1)
+    made = stored(
+        lambda v: v & ((1 << bits) - 1),
+        is_signed=True,
+        intercept=0,
+        BitsStored=bits,
+        HighBit=bits - 1,
+    )
     folder = write(tmp_path / "plain", made)
     if syntax == JPEGLosslessSV1:
         recoded(folder, gdcm.TransferSyntax.JPEGLosslessProcess14_1)
@@ -206,7 +259,11 @@ def test_negative_values_come_back_from_every_codec(tmp_path: Path, syntax: str,
 def recoded(folder: Path, syntax: int) -> None:
     """Rewrite the files of a folder in another transfer syntax, by gdcm."""
     for path in folder.iterdir():
-        reader, change, writer = gdcm.ImageReader(), gdcm.ImageChangeTransferSyntax(), gdcm.ImageWriter()
+        reader, change, writer = (
+            gdcm.ImageReader(),
+            gdcm.ImageChangeTransferSyntax(),
+            gdcm.ImageWriter(),
+        )
         reader.SetFileName(str(path))
         assert reader.Read()
         change.SetTransferSyntax(gdcm.TransferSyntax(syntax))

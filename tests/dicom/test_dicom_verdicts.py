@@ -1,4 +1,7 @@
-"""What headers and values tell of a series beyond its grid: each oddity has its code, each impossibility its reason."""
+"""What headers and values tell of a series beyond its grid.
+
+Each oddity has its code, each impossibility its reason.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,21 +21,31 @@ def each(made: list[Dataset], **tags: object) -> list[Dataset]:
     """Give slices of their own values where a tag's value is a list, and all the same else."""
     for k, one in enumerate(made):
         for tag, value in tags.items():
-            setattr(one, tag, value[k] if isinstance(value, list) and len(value) == len(made) else value)
+            setattr(
+                one, tag, value[k] if isinstance(value, list) and len(value) == len(made) else value
+            )
     return made
 
 
 WARNED: dict[str, Callable[[list[Dataset]], list[Dataset]]] = {
     "mixed-kernel": lambda made: each(made, ConvolutionKernel=["B30f", "B60f"] * 4),
-    "mixed-type": lambda made: each(made, ImageType=[["ORIGINAL", "PRIMARY", "AXIAL", name] for name in ("A", "B") * 4]),
-    "derived mixed-type": lambda made: each(made, ImageType=[[kind, "PRIMARY", "AXIAL"] for kind in ("ORIGINAL", "DERIVED") * 4]),
+    "mixed-type": lambda made: each(
+        made, ImageType=[["ORIGINAL", "PRIMARY", "AXIAL", name] for name in ("A", "B") * 4]
+    ),
+    "derived mixed-type": lambda made: each(
+        made, ImageType=[[kind, "PRIMARY", "AXIAL"] for kind in ("ORIGINAL", "DERIVED") * 4]
+    ),
     "mixed-acquisition": lambda made: each(made, AcquisitionNumber=[1, 2] * 4),
     "slice-gap": lambda made: each(made, SliceThickness=1.0),
     "slice-count": lambda made: each(made, InstanceNumber=list(range(1, 17, 2))),
-    "frame-per-slice": lambda made: each(made, FrameOfReferenceUID=[f"1.2.{k + 1}" for k in range(8)]),
+    "frame-per-slice": lambda made: each(
+        made, FrameOfReferenceUID=[f"1.2.{k + 1}" for k in range(8)]
+    ),
     "rescale-type": lambda made: each(made, RescaleType="US"),
     "derived": lambda made: each(made, ImageType=["DERIVED", "SECONDARY", "AXIAL"]),
-    "set-aside": lambda made: each(datasets(chest(slices=9))[8:], ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]) + made,
+    "set-aside": lambda made: (
+        each(datasets(chest(slices=9))[8:], ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]) + made
+    ),
 }
 
 
@@ -51,13 +64,17 @@ def test_fewer_images_than_promised_are_told(tmp_path: Path) -> None:
 
 def test_too_few_slices_beside_localizers_are_no_series(tmp_path: Path) -> None:
     made = datasets(chest())
-    (found,) = find_series([write(tmp_path, each(made[2:], ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]) + made[:2])])
+    (found,) = find_series(
+        [write(tmp_path, each(made[2:], ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]) + made[:2])]
+    )
     assert found.refusal is not None
     assert found.refusal[0] == "localizer"
 
 
 def test_a_scan_in_steps_is_no_mixture(tmp_path: Path) -> None:
-    (found,) = find_series([write(tmp_path, each(datasets(chest()), AcquisitionNumber=[1, 1, 1, 2, 2, 3, 3, 3]))])
+    (found,) = find_series(
+        [write(tmp_path, each(datasets(chest()), AcquisitionNumber=[1, 1, 1, 2, 2, 3, 3, 3]))]
+    )
     assert not found.warnings
 
 
@@ -68,26 +85,52 @@ def test_a_copy_in_a_series_with_a_frame_per_slice_is_dropped(tmp_path: Path) ->
 
 
 REFUSED: list[tuple[str, str, Callable[[list[Dataset]], list[Dataset]]]] = [
-    ("derived", "CURVED", lambda made: each(made, ImageType=["DERIVED", "PRIMARY", "AXIAL", "CURVED_MPR"])),
-    ("derived", "MIP", lambda made: each(made, ImageType=["ORIGINAL", "PRIMARY", "AXIAL", "MIP THICK"])),
+    (
+        "derived",
+        "CURVED",
+        lambda made: each(made, ImageType=["DERIVED", "PRIMARY", "AXIAL", "CURVED_MPR"]),
+    ),
+    (
+        "derived",
+        "MIP",
+        lambda made: each(made, ImageType=["ORIGINAL", "PRIMARY", "AXIAL", "MIP THICK"]),
+    ),
     ("derived", "SECONDARY", lambda made: each(made, ImageType=["DERIVED", "SECONDARY", "OTHER"])),
     ("derived", "3 samples", lambda made: each(made, SamplesPerPixel=3)),
     ("derived", "PALETTE", lambda made: each(made, PhotometricInterpretation="PALETTE COLOR")),
     ("localizer", "TOP", lambda made: each(made, ImageType=["ORIGINAL", "PRIMARY", "CT_SOM5 TOP"])),
     ("missing-tag", "SOP Class", lambda made: each(made, SOPClassUID="")),
-    ("missing-tag", "Bits Allocated", lambda made: each(made, BitsAllocated=0, PixelPaddingValue=-2000)),
+    (
+        "missing-tag",
+        "Bits Allocated",
+        lambda made: each(made, BitsAllocated=0, PixelPaddingValue=-2000),
+    ),
     ("missing-tag", "Bits Stored", lambda made: each(made, BitsStored=None)),
     ("missing-tag", "Pixel Representation", lambda made: each(made, PixelRepresentation=None)),
     ("corrupt", "4 values", lambda made: each(made, ImagePositionPatient=[0, 0, 1, 2])),
-    ("corrupt", "mm away", lambda made: each(made, ImagePositionPatient=[[0, 0, 1e6 * k] for k in range(8)])),
-    ("irregular-spacing", "500 mm apart", lambda made: each(made, ImagePositionPatient=[[0, 0, 500 * k] for k in range(8)])),
+    (
+        "corrupt",
+        "mm away",
+        lambda made: each(made, ImagePositionPatient=[[0, 0, 1e6 * k] for k in range(8)]),
+    ),
+    (
+        "irregular-spacing",
+        "500 mm apart",
+        lambda made: each(made, ImagePositionPatient=[[0, 0, 500 * k] for k in range(8)]),
+    ),
     ("corrupt", "so fine a grid", lambda made: each(made, PixelSpacing=[1e-9, 1e-9])),
     ("corrupt", "so wide a field", lambda made: each(made, PixelSpacing=[90, 90])),
 ]
 
 
-@pytest.mark.parametrize(("reason", "words", "change"), REFUSED, ids=[f"{reason} {words}" for reason, words, _ in REFUSED])
-def test_a_header_that_cannot_be_is_refused(tmp_path: Path, reason: str, words: str, change: Callable[..., list[Dataset]]) -> None:
+@pytest.mark.parametrize(
+    ("reason", "words", "change"),
+    REFUSED,
+    ids=[f"{reason} {words}" for reason, words, _ in REFUSED],
+)
+def test_a_header_that_cannot_be_is_refused(
+    tmp_path: Path, reason: str, words: str, change: Callable[..., list[Dataset]]
+) -> None:
     (found,) = find_series([write(tmp_path, change(datasets(chest())))])
     assert found.refusal is not None
     assert found.refusal[0] == reason
@@ -109,7 +152,9 @@ def test_a_header_that_was_cut_is_corrupt(tmp_path: Path) -> None:
 def test_a_wrong_byte_order_in_the_meta_header_is_seen(tmp_path: Path) -> None:
     folder = write_series(tmp_path, chest())
     for path in folder.iterdir():
-        path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.2\0", 1))
+        path.write_bytes(
+            path.read_bytes().replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.2\0", 1)
+        )
     volume = read_series(find_series([folder])[0])
     np.testing.assert_array_equal(volume.hu, chest())
     assert {w.code for w in volume.warnings} == {"transfer-syntax"}
@@ -161,8 +206,12 @@ def filled(hu: np.ndarray) -> np.ndarray:
         ("not-chest", filled),
     ],
 )
-def test_values_that_are_no_chest_are_refused(tmp_path: Path, verdict: str, change: Callable[[np.ndarray], np.ndarray]) -> None:
-    folder = write_series(tmp_path, body(change), Making(spacing_mm=(4, 4, 4), intercept=-1024, is_signed=False))
+def test_values_that_are_no_chest_are_refused(
+    tmp_path: Path, verdict: str, change: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    folder = write_series(
+        tmp_path, body(change), Making(spacing_mm=(4, 4, 4), intercept=-1024, is_signed=False)
+    )
     row = inspect_series(find_series([folder])[0])
     assert (row.reason or row.status) == verdict
 
@@ -209,13 +258,23 @@ def test_positions_that_were_rounded_form_an_even_grid(tmp_path: Path, lost: int
 def test_blocks_of_slices_that_were_exchanged_are_noticed(tmp_path: Path) -> None:
     hu = chest(slices=60, size=128)
     mixed = np.concatenate([hu[:20], hu[40:], hu[20:40]])
-    codes = {w.code for w in read_series(find_series([write_series(tmp_path / "a", mixed)])[0]).warnings}
+    codes = {
+        w.code for w in read_series(find_series([write_series(tmp_path / "a", mixed)])[0]).warnings
+    }
     assert "discontinuity" in codes
     assert not read_series(find_series([write_series(tmp_path / "b", hu)])[0]).warnings
 
 
-@pytest.mark.parametrize("kind", [{"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7"}])
-def test_a_broken_value_of_a_scout_does_not_refuse_the_slices(tmp_path: Path, kind: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]},
+        {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7"},
+    ],
+)
+def test_a_broken_value_of_a_scout_does_not_refuse_the_slices(
+    tmp_path: Path, kind: dict[str, object]
+) -> None:
     scout = each(datasets(chest(slices=9))[8:], PixelSpacing="1.0", **kind)
     (found,) = find_series([write(tmp_path, [*datasets(chest()), *scout])])
     assert [w.code for w in found.warnings] == ["set-aside"]
@@ -232,8 +291,12 @@ def test_a_broken_value_of_a_scout_does_not_refuse_the_slices(tmp_path: Path, ki
         (["DERIVED", "PRIMARY", "VOLUME", "STD_DEVIATION"], False),
     ],
 )
-def test_words_of_image_type_tell_slices_from_what_was_computed(tmp_path: Path, words: list[str], *, is_slice: bool) -> None:
-    (found,) = find_series([write(tmp_path, [each([one], ImageType=words)[0] for one in datasets(chest())])])
+def test_words_of_image_type_tell_slices_from_what_was_computed(
+    tmp_path: Path, words: list[str], *, is_slice: bool
+) -> None:
+    (found,) = find_series(
+        [write(tmp_path, [each([one], ImageType=words)[0] for one in datasets(chest())])]
+    )
     assert (found.refusal is None) == is_slice
     assert is_slice or found.refusal[0] == "derived"  # type: ignore[index]
 

@@ -32,7 +32,9 @@ def test_platt_is_logistic_regression_on_many_patients():
     labels, logits = draw(20_000, 0.5, -1.5)
     peer = LogisticRegression(C=np.inf).fit(logits[:, None], labels)
     found = fit_calibration(labels, logits, "platt")
-    assert (found.scale, found.offset) == pytest.approx((peer.coef_[0, 0], peer.intercept_[0]), abs=3e-3)
+    assert (found.scale, found.offset) == pytest.approx(
+        (peer.coef_[0, 0], peer.intercept_[0]), abs=3e-3
+    )
 
 
 def test_none_changes_nothing():
@@ -40,7 +42,12 @@ def test_none_changes_nothing():
 
 
 @settings(max_examples=40, deadline=None)
-@given(n=st.integers(1, 40), seed=st.integers(0, 999), spread=st.sampled_from([1e-6, 1.0, 1e3, 1e9]), method=st.sampled_from(METHODS))
+@given(
+    n=st.integers(1, 40),
+    seed=st.integers(0, 999),
+    spread=st.sampled_from([1e-6, 1.0, 1e3, 1e9]),
+    method=st.sampled_from(METHODS),
+)
 def test_any_few_patients_give_finite_numbers_that_keep_the_order(n, seed, spread, method):
     rng = np.random.default_rng(seed)
     labels, logits = rng.integers(0, 2, n), np.sort(rng.normal(0, spread, n))
@@ -57,7 +64,13 @@ def test_thirty_patients_of_an_overconfident_network_are_helped():
         new_labels, new_logits = draw(3000, 0.2, 0.0, 1000 + seed)
 
         def loss(calibration, truth=new_labels, values=new_logits):
-            return -np.log(np.clip(np.where(truth == 1, calibration.apply(values), 1 - calibration.apply(values)), 1e-15, 1)).mean()
+            return -np.log(
+                np.clip(
+                    np.where(truth == 1, calibration.apply(values), 1 - calibration.apply(values)),
+                    1e-15,
+                    1,
+                )
+            ).mean()
 
         gains.append(loss(Calibration()) - loss(fit_calibration(labels, logits)))
     assert np.mean(gains) > 0.5
@@ -95,7 +108,12 @@ def test_a_damaged_calibration_is_refused(value):
 
 @pytest.mark.parametrize(
     ("labels", "logits", "told"),
-    [([], [], "at least one"), ([0], [1.0, 2.0], "labels for"), ([2], [1.0], "label 2"), ([1], [np.nan], "not finite")],
+    [
+        ([], [], "at least one"),
+        ([0], [1.0, 2.0], "labels for"),
+        ([2], [1.0], "label 2"),
+        ([1], [np.nan], "not finite"),
+    ],
 )
 def test_what_cannot_be_fitted_is_told(labels, logits, told):
     with pytest.raises(PredictionsError, match=told):

@@ -7,11 +7,21 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, norm
 from sklearn.metrics import roc_auc_score
 
-from lungnet.evaluation.intervals import Z, auc_and_variance, proportion, roc_auc, roc_auc_gain, wilson
+from lungnet.evaluation.intervals import (
+    Z,
+    auc_and_variance,
+    proportion,
+    roc_auc,
+    roc_auc_gain,
+    wilson,
+)
 
 
 def delong_by_definition(labels, scores):
-    """DeLong et al. 1988 as printed: the kernel matrix, its row and column means, their sample variances."""
+    """DeLong et al. 1988 as printed.
+
+    The kernel matrix, its row and column means, their sample variances.
+    """
     x, y = scores[labels == 1], scores[labels == 0]
     kernel = (x[:, None] > y[None, :]) + 0.5 * (x[:, None] == y[None, :])
     v10, v01 = kernel.mean(axis=1), kernel.mean(axis=0)
@@ -43,14 +53,19 @@ def test_the_interval_is_delongs_on_the_logit_scale():
     odds = np.log(area / (1 - area))
     half = norm.ppf(0.975) * np.sqrt(variance) / (area * (1 - area))
     found = roc_auc(labels, scores, np.arange(200))
-    assert (found.low, found.high) == pytest.approx((1 / (1 + np.exp(half - odds)), 1 / (1 + np.exp(-half - odds))), abs=1e-12)
+    assert (found.low, found.high) == pytest.approx(
+        (1 / (1 + np.exp(half - odds)), 1 / (1 + np.exp(-half - odds))), abs=1e-12
+    )
     assert 0 < found.low < found.value < found.high < 1
 
 
 def test_a_paired_gain_has_delongs_covariance():
     labels, scores = cohort(150, 6)
     others = scores + np.random.default_rng(7).normal(0, 1, 150)
-    (a, _, (a10, a01)), (b, _, (b10, b01)) = delong_by_definition(labels, scores), delong_by_definition(labels, others)
+    (a, _, (a10, a01)), (b, _, (b10, b01)) = (
+        delong_by_definition(labels, scores),
+        delong_by_definition(labels, others),
+    )
     variance = np.var(a10 - b10, ddof=1) / a10.size + np.var(a01 - b01, ddof=1) / a01.size
     gain = roc_auc_gain(labels, scores, others, np.arange(150))
     assert gain.value == pytest.approx(a - b, abs=1e-12)
@@ -61,9 +76,14 @@ def test_doubling_every_row_of_a_patient_changes_no_clustered_interval():
     labels, scores = cohort(90, 8)
     once = roc_auc(labels, scores, np.arange(90))
     twice = roc_auc(np.repeat(labels, 2), np.repeat(scores, 2), np.repeat(np.arange(90), 2))
-    assert (twice.low, twice.value, twice.high) == pytest.approx((once.low, once.value, once.high), abs=1e-12)
+    assert (twice.low, twice.value, twice.high) == pytest.approx(
+        (once.low, once.value, once.high), abs=1e-12
+    )
     hits = scores > 0.5
-    one, two = proportion(hits, np.arange(90)), proportion(np.repeat(hits, 2), np.repeat(np.arange(90), 2))
+    one, two = (
+        proportion(hits, np.arange(90)),
+        proportion(np.repeat(hits, 2), np.repeat(np.arange(90), 2)),
+    )
     assert (two.low, two.high) == pytest.approx((one.low, one.high), abs=0.002)
 
 
@@ -97,7 +117,10 @@ def test_no_rows_have_no_proportion():
 
 @pytest.mark.slow
 def test_clustered_intervals_cover_the_truth():
-    """Patients with one to four correlated nodules, 300 patients; the truth from one very large cohort."""
+    """Patients with one to four correlated nodules, 300 patients.
+
+    The truth from one very large cohort.
+    """
     rng = np.random.default_rng(11)
 
     def draw(patients):

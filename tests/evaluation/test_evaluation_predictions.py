@@ -19,7 +19,11 @@ def read(tmp_path, text):
 
 
 def test_a_plain_table_is_typed(tmp_path):
-    table = read(tmp_path, "\ufeffpatient_id, label ,probability,diameter_mm,fold,site\r\n007, 0 ,1e-3,,,x\r\n\r\nb,1.0,1,12.5,2,y\r\n")
+    table = read(
+        tmp_path,
+        "\ufeffpatient_id, label ,probability,diameter_mm,fold,site\r\n007, 0 "
+        ",1e-3,,,x\r\n\r\nb,1.0,1,12.5,2,y\r\n",
+    )
     assert table["patient_id"].tolist() == ["007", "b"]
     assert table["label"].tolist() == [0, 1]
     assert table["probability"].tolist() == [0.001, 1.0]
@@ -35,7 +39,10 @@ def test_what_was_read_survives_a_second_check(tmp_path):
 
 
 def test_probabilities_keep_every_digit(tmp_path):
-    assert read(tmp_path, "patient_id,label,probability\na,0,0.1234567890123456789\nb,1,0.3333333333333333\n")["probability"].tolist() == [
+    assert read(
+        tmp_path,
+        "patient_id,label,probability\na,0,0.1234567890123456789\nb,1,0.3333333333333333\n",
+    )["probability"].tolist() == [
         0.1234567890123456789,
         0.3333333333333333,
     ]
@@ -68,9 +75,18 @@ def test_probabilities_keep_every_digit(tmp_path):
         ("ÿþ".encode("latin-1") + GOOD.encode("utf-16-le"), ["line 1", "UTF-8"]),
         ("patient_id,label,probability,fold\na,1,0.5,1.5\n", ["line 2", "column fold"]),
         ("patient_id,label,probability,fold\na,1,0.5,-2\n", ["line 2", "column fold"]),
-        ("patient_id,label,probability,diameter_mm\na,1,0.5,-3\n", ["line 2", "column diameter_mm"]),
-        ("patient_id,label,probability,diameter_mm\na,1,0.5,big\n", ["line 2", "column diameter_mm", "'big'"]),
-        ("patient_id,label,probability,synthetic\na,1,0.5,perhaps\n", ["line 2", "column synthetic"]),
+        (
+            "patient_id,label,probability,diameter_mm\na,1,0.5,-3\n",
+            ["line 2", "column diameter_mm"],
+        ),
+        (
+            "patient_id,label,probability,diameter_mm\na,1,0.5,big\n",
+            ["line 2", "column diameter_mm", "'big'"],
+        ),
+        (
+            "patient_id,label,probability,synthetic\na,1,0.5,perhaps\n",
+            ["line 2", "column synthetic"],
+        ),
     ],
 )
 def test_bad_input_gets_one_line_naming_row_and_column(tmp_path, text, told):
@@ -108,7 +124,11 @@ def test_a_patient_learns_in_many_folds_but_is_held_out_once(tmp_path):
 
 def test_rows_to_score_are_test_then_out_of_fold_then_all():
     def table(**more):
-        return check_predictions(pd.DataFrame({"patient_id": list("abcd"), "label": [0, 1, 0, 1], "probability": 0.5, **more}))
+        return check_predictions(
+            pd.DataFrame(
+                {"patient_id": list("abcd"), "label": [0, 1, 0, 1], "probability": 0.5, **more}
+            )
+        )
 
     assert scored_rows(table())[1] == "all"
     assert scored_rows(table(split="holdout"))[1] == "holdout"
@@ -127,7 +147,9 @@ def test_a_table_out_of_a_program_is_checked_too():
         evaluate_table(table)
 
 
-@pytest.mark.parametrize("wrong", [{"threshold": 1.2}, {"train_prevalence": -0.1}, {"replicates": 5}])
+@pytest.mark.parametrize(
+    "wrong", [{"threshold": 1.2}, {"train_prevalence": -0.1}, {"replicates": 5}]
+)
 def test_options_that_cannot_be_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         EvaluationOptions(**wrong)

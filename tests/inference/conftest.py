@@ -48,7 +48,10 @@ def volumes():
 
 @pytest.fixture(scope="session")
 def bundle_of(tmp_path_factory, volumes):
-    """`bundle_of(kind)`: the bundle's folder, its Keras network and its experiment, over the chests as a cohort."""
+    """`bundle_of(kind)`.
+
+    The bundle's folder, its Keras network and its experiment, over the chests as a cohort.
+    """
     made = {}
 
     def make(kind, preparation_hash=None):
@@ -70,12 +73,19 @@ def bundle_of(tmp_path_factory, volumes):
         def read(row, offset):
             if kind == "nodule":
                 return {"image": volumes[row].hu[25, :8, :8]}
-            return inputs_of(FreshScan(prepare(volumes[row], experiment.preparation)), experiment.input, offset)
+            return inputs_of(
+                FreshScan(prepare(volumes[row], experiment.preparation)), experiment.input, offset
+            )
 
         given = preparation_hash or experiment.preparation.preparation_hash()
-        cohort = Cohort(pd.DataFrame({"label": [0, 1]}), read, True, None if kind == "nodule" else given)
+        cohort = Cohort(
+            pd.DataFrame({"label": [0, 1]}), read, True, None if kind == "nodule" else given
+        )
         path = tmp_path_factory.mktemp("bundles") / "bundle"
-        summary = {"calibration": {"method": "temperature", "scale": 0.37, "offset": 0.0}, "training": {"synthetic": True}}
+        summary = {
+            "calibration": {"method": "temperature", "scale": 0.37, "offset": 0.0},
+            "training": {"synthetic": True},
+        }
         make_bundle(path, network, experiment, cohort, summary)
         return path, network, experiment
 

@@ -1,4 +1,5 @@
-"""A bundle answers for a new series as its Keras network does, calibrated, and refuses what it cannot judge."""
+"""A bundle answers for a new series as its Keras network does, calibrated, and refuses what it
+cannot judge."""
 
 import os
 import shutil
@@ -32,13 +33,20 @@ def test_the_answer_is_that_of_keras_calibrated(kind, bundle_of, volumes):
     for volume in volumes:
         probability, seen, _ = predictor.predict(volume)
         scan = prepare(volume, experiment.preparation)
-        inputs = {name: value[None] for name, value in inputs_of(FreshScan(scan), experiment.input).items()}
-        outputs = {name: np.asarray(value) for name, value in network(inputs, training=False).items()}
+        inputs = {
+            name: value[None]
+            for name, value in inputs_of(FreshScan(scan), experiment.input).items()
+        }
+        outputs = {
+            name: np.asarray(value) for name, value in network(inputs, training=False).items()
+        }
         assert probability == pytest.approx(calibration.apply(outputs["logit"]).item(), abs=1e-4)
         assert 0 < probability < 1
         if kind == "bag":
             assert [one.centre_mm for one in seen] == [c.centre_mm for c in scan.candidates[:4]]
-            np.testing.assert_allclose([one.weight for one in seen], outputs["weights"][0, : len(seen)], atol=1e-4)
+            np.testing.assert_allclose(
+                [one.weight for one in seen], outputs["weights"][0, : len(seen)], atol=1e-4
+            )
         else:
             assert seen == ()
 
@@ -75,7 +83,9 @@ def test_a_bundle_of_another_preparation_is_refused(bundle_of):
         ("openvino/network.xml", "<net"),
     ],
 )
-def test_a_bundle_that_cannot_be_loaded_is_refused_even_under_right_checksums(bag, tmp_path, name, text):
+def test_a_bundle_that_cannot_be_loaded_is_refused_even_under_right_checksums(
+    bag, tmp_path, name, text
+):
     broken = tmp_path / "bundle"
     shutil.copytree(bag[0], broken)
     (broken / name).write_text(text)
@@ -87,13 +97,18 @@ def test_a_bundle_that_cannot_be_loaded_is_refused_even_under_right_checksums(ba
 
 
 @pytest.mark.parametrize("library", ["openvino", "keras"])
-def test_a_full_disk_while_the_bundle_is_made_is_told_and_leaves_nothing(bundle_of, monkeypatch, tmp_path_factory, library):
+def test_a_full_disk_while_the_bundle_is_made_is_told_and_leaves_nothing(
+    bundle_of, monkeypatch, tmp_path_factory, library
+):
     from lungnet.training import export
 
     def full(*_, **__):
         raise RuntimeError("basic_ios::clear: iostream error")
 
-    owner, name = {"openvino": (export.openvino, "save_model"), "keras": (export.keras.Model, "save_weights")}[library]
+    owner, name = {
+        "openvino": (export.openvino, "save_model"),
+        "keras": (export.keras.Model, "save_weights"),
+    }[library]
     monkeypatch.setattr(owner, name, full)
     folder = tmp_path_factory.mktemp("full")
     monkeypatch.setattr(tmp_path_factory, "mktemp", lambda _: folder)
@@ -135,16 +150,45 @@ def test_the_command_prints_one_document_and_no_training_framework_is_loaded(bag
         "import sys; from lungnet.cli.main import main; code = main(sys.argv[1:]);"
         "assert not {'tensorflow', 'keras'} & set(sys.modules); sys.exit(code)"
     )
-    command = [sys.executable, "-c", code, "predict", str(bag[0]), str(tmp_path / "scans"), "--json", "--strict", "--quiet"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "KERAS_BACKEND": "none"})
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        "predict",
+        str(bag[0]),
+        str(tmp_path / "scans"),
+        "--json",
+        "--strict",
+        "--quiet",
+    ]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "KERAS_BACKEND": "none"},
+    )
     assert done.returncode == 3, done.stderr
     import json
 
     document = json.loads(done.stdout)
     assert document["model"] == str(bag[0])
     assert len(document["series"]) == 3
-    keys = {"path", "patient_id", "series_uid", "status", "reason", "probability", "interval", "abstained", "candidates", "warnings",
-            "preparation_hash", "model_hash", "lungnet_version"}  # fmt: skip
+    keys = {
+        "path",
+        "patient_id",
+        "series_uid",
+        "status",
+        "reason",
+        "probability",
+        "interval",
+        "abstained",
+        "candidates",
+        "warnings",
+        "preparation_hash",
+        "model_hash",
+        "lungnet_version",
+    }
     assert all(keys <= set(row) for row in document["series"])
     usable = next(row for row in document["series"] if row["status"] == "usable")
     assert set(usable["candidates"][0]) == {"centre_mm", "radius_mm", "weight"}

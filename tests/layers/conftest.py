@@ -1,4 +1,7 @@
-"""What the batteries over the tables of layers share; Keras is imported with the first test that needs it."""
+"""What the batteries over the tables of layers share.
+
+Keras is imported with the first test that needs it.
+"""
 
 import os
 from contextlib import contextmanager
@@ -36,7 +39,10 @@ def precision():
 
 @pytest.fixture(scope="session")
 def gradients():
-    """`gradients(layer, *inputs)`: of the sum of squares of the (first) output, by the first input and by the weights."""
+    """`gradients(layer, *inputs)`.
+
+    Of the sum of squares of the (first) output, by the first input and by the weights.
+    """
     import tensorflow as tf
 
     def of(layer, first, *more):

@@ -35,7 +35,9 @@ def noisy(name, x, eps, alpha=1.15, c=1.0, p=1.0):
     """Algorithm 1 of arXiv:1603.00391, written out: scalar after scalar."""
     hard, linear = NOISY[name]
     out = np.empty(x.size)
-    for i, (value, e) in enumerate(zip(x.ravel(), np.broadcast_to(eps, x.shape).ravel(), strict=True)):
+    for i, (value, e) in enumerate(
+        zip(x.ravel(), np.broadcast_to(eps, x.shape).ravel(), strict=True)
+    ):
         delta = hard(value) - linear(value)
         direction = -math.copysign(1, value) * math.copysign(1, 1 - alpha) if value else 0.0
         sigma = c * (1 / (1 + math.exp(-p * delta)) - 0.5) ** 2
@@ -50,8 +52,13 @@ NOISY = {
 
 
 def test_the_table_holds_the_activations_of_the_contract():
-    contract = "sigmoid tanh relu elu leaky_relu very_leaky_relu prelu rrelu rrelu_slope noisy_hard_tanh noisy_hard_sigmoid gaussian_noise"
-    assert set(NAMES) == {*contract.split(), "selu", "gelu", "silu", "mish"} == {*CLOSED_FORMS, *NOISY}
+    contract = (
+        "sigmoid tanh relu elu leaky_relu very_leaky_relu prelu rrelu rrelu_slope noisy_hard_tanh "
+        "noisy_hard_sigmoid gaussian_noise"
+    )
+    assert (
+        set(NAMES) == {*contract.split(), "selu", "gelu", "silu", "mish"} == {*CLOSED_FORMS, *NOISY}
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -121,7 +128,12 @@ def test_values_are_those_of_the_closed_form(name):
 @pytest.mark.parametrize("options", [{}, {"alpha": 0.9, "c": 0.5}])
 def test_noisy_ones_at_test_are_the_papers_mean(name, options):
     expected = noisy(name, X64, math.sqrt(2 / math.pi), **options)
-    assert_allclose(np.asarray(ACTIVATIONS[name](**options)(X, training=False), np.float64), expected, rtol=0, atol=1e-6)
+    assert_allclose(
+        np.asarray(ACTIVATIONS[name](**options)(X, training=False), np.float64),
+        expected,
+        rtol=0,
+        atol=1e-6,
+    )
 
 
 @pytest.mark.parametrize("name", sorted(NOISY))
@@ -131,7 +143,9 @@ def test_noisy_ones_in_training_are_the_papers_formula_on_the_layers_own_draws(n
     layer = ACTIVATIONS[name](seed=11)
     layer.build(X.shape)
     layer.p.assign([0.7])
-    eps = np.abs(np.asarray(keras.random.normal(X.shape, seed=keras.random.SeedGenerator(11)), np.float64))
+    eps = np.abs(
+        np.asarray(keras.random.normal(X.shape, seed=keras.random.SeedGenerator(11)), np.float64)
+    )
     expected = noisy(name, X64, eps, p=float(np.float32(0.7)))
     assert_allclose(np.asarray(layer(X, training=True), np.float64), expected, rtol=0, atol=1e-6)
 
@@ -145,7 +159,8 @@ def test_noise_lies_where_the_unit_saturates_and_leans_back(name):
     assert_allclose(y[inner], X64[inner] if edge == 1 else X64[inner] / 4 + 0.5, atol=1e-6)
     without = np.asarray(ACTIVATIONS[name](c=0.0)(X, training=True))
     outer = np.abs(X) > edge + 0.1
-    # alpha is above 1, so sgn(1 - alpha) is negative: the noise points away from zero, against the lean of (1 - alpha) u(x).
+    # alpha is above 1, so sgn(1 - alpha) is negative: the noise points away from zero, against the
+    # lean of (1 - alpha) u(x).
     assert (np.sign(y - without)[outer] == np.sign(X)[outer]).mean() > 0.99
 
 
@@ -158,7 +173,9 @@ def test_noise_lies_where_the_unit_saturates_and_leans_back(name):
 )
 def test_random_slopes_follow_their_law(name, mean, second):
     n = 200_000
-    y = -np.asarray(ACTIVATIONS[name](seed=2)(-np.ones((1, n), np.float32), training=True), np.float64)
+    y = -np.asarray(
+        ACTIVATIONS[name](seed=2)(-np.ones((1, n), np.float32), training=True), np.float64
+    )
     sd = math.sqrt(second - mean**2)
     assert abs(y.mean() - mean) < 5 * sd / math.sqrt(n)
     assert abs(y.std() - sd) < 0.01 * sd
@@ -183,5 +200,13 @@ def test_prelu_learns_a_slope_for_each_channel_or_one_in_all(features):
     assert each.count_params() == channels
     assert one.count_params() == 1
     each.alpha.assign(np.arange(channels, dtype=np.float32).reshape(each.alpha.shape))
-    assert_allclose(np.asarray(each(features)), np.where(features > 0, features, features * np.arange(channels)), rtol=1e-6)
-    assert_allclose(np.asarray(one(features)), np.where(features > 0, features, features * np.float32(0.1)), rtol=1e-6)
+    assert_allclose(
+        np.asarray(each(features)),
+        np.where(features > 0, features, features * np.arange(channels)),
+        rtol=1e-6,
+    )
+    assert_allclose(
+        np.asarray(one(features)),
+        np.where(features > 0, features, features * np.float32(0.1)),
+        rtol=1e-6,
+    )

@@ -21,7 +21,9 @@ def layers():
         layer = build()
         layer.build(*SHAPES)
         rng = np.random.default_rng(4)
-        layer.set_weights([rng.normal(0, 1, weight.shape).astype(np.float32) for weight in layer.get_weights()])
+        layer.set_weights(
+            [rng.normal(0, 1, weight.shape).astype(np.float32) for weight in layer.get_weights()]
+        )
         made[name] = layer
     return made
 
@@ -67,7 +69,9 @@ def test_an_empty_bag_has_a_finite_logit_that_the_features_do_not_move(name, lay
 
 
 @settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 999), order=st.permutations(range(CANDIDATES)), name=st.sampled_from(NAMES))
+@given(
+    seed=st.integers(0, 999), order=st.permutations(range(CANDIDATES)), name=st.sampled_from(NAMES)
+)
 def test_the_order_of_candidates_does_not_matter(layers, seed, order, name):
     features, present = bags(seed)
     logit, weights = run(layers[name], features, present)
@@ -103,7 +107,9 @@ def test_weights_are_shares(layers, seed, name):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("scale", [1.0, 30.0])
-def test_a_bag_pooling_has_finite_gradients_for_empty_and_extreme_bags(name, scale, layers, gradients):
+def test_a_bag_pooling_has_finite_gradients_for_empty_and_extreme_bags(
+    name, scale, layers, gradients
+):
     features, present = bags(2, scale)
     found = gradients(layers[name], features, present)
     assert all(np.isfinite(gradient).all() for gradient in found)
@@ -125,14 +131,18 @@ def test_a_bag_pooling_is_finite_in_half_precision(name, precision):
 def test_noisy_or_is_its_product_form(layers, seed):
     layer = layers["noisy_or"]
     features, present = bags(seed)
-    kernel, bias, leak = (np.asarray(w, np.float64) for w in (layer.score.kernel, layer.score.bias, layer.leak))
+    kernel, bias, leak = (
+        np.asarray(w, np.float64) for w in (layer.score.kernel, layer.score.bias, layer.leak)
+    )
     sigmoid = lambda t: 1 / (1 + np.exp(-t))  # noqa: E731
     p = sigmoid((features.astype(np.float64) @ kernel)[..., 0] + bias) * present
     whole = 1 - (1 - sigmoid(leak)) * np.prod(1 - p, axis=1)
     logit, weights = run(layer, features, present)
     assert_allclose(sigmoid(logit[:, 0]), whole, rtol=1e-5)
     evidence = -np.log1p(-p)
-    assert_allclose(weights, evidence / (evidence.sum(1, keepdims=True) - np.log1p(-sigmoid(leak))), atol=1e-5)
+    assert_allclose(
+        weights, evidence / (evidence.sum(1, keepdims=True) - np.log1p(-sigmoid(leak))), atol=1e-5
+    )
 
 
 def test_noisy_or_neither_overflows_nor_underflows(layers):
@@ -141,7 +151,9 @@ def test_noisy_or_neither_overflows_nor_underflows(layers):
     for value in (-60.0, -20.0, 0.0, 60.0, 1e4):
         layer.score.set_weights([np.ones((1, 1), np.float32), np.zeros(1, np.float32)])
         layer.leak.assign([-60.0])
-        logit, weights = run(layer, np.full((1, 2, 1), value, np.float32), np.ones((1, 2), np.float32))
+        logit, weights = run(
+            layer, np.full((1, 2, 1), value, np.float32), np.ones((1, 2), np.float32)
+        )
         assert np.isfinite(logit).all()
         assert np.isfinite(weights).all()
 
@@ -161,10 +173,15 @@ def test_attention_weighs_by_the_gated_softmax(layers):
     features, present = bags(6)
     h = features.astype(np.float64)
     gate = 1 / (1 + np.exp(-(h @ layer.gate.kernel.numpy() + layer.gate.bias.numpy())))
-    energy = ((np.tanh(h @ layer.value.kernel.numpy() + layer.value.bias.numpy()) * gate) @ layer.attention.kernel.numpy())[..., 0]
+    energy = (
+        (np.tanh(h @ layer.value.kernel.numpy() + layer.value.bias.numpy()) * gate)
+        @ layer.attention.kernel.numpy()
+    )[..., 0]
     share = np.exp(energy) * present
     share /= np.maximum(share.sum(1, keepdims=True), 1e-300)
     logit, weights = run(layer, features, present)
     assert_allclose(weights, share, atol=1e-5)
     pooled = (h * share[..., None]).sum(1)
-    assert_allclose(logit, pooled @ layer.score.kernel.numpy() + layer.score.bias.numpy(), atol=1e-4)
+    assert_allclose(
+        logit, pooled @ layer.score.kernel.numpy() + layer.score.bias.numpy(), atol=1e-4
+    )

@@ -20,16 +20,23 @@ def test_a_norm_keeps_the_shape_is_rebuilt_and_deterministic(name, features):
 
 
 @pytest.mark.parametrize("name", sorted(NORMS))
-def test_a_norm_is_finite_in_half_precision_and_has_finite_gradients(name, features, precision, gradients):
+def test_a_norm_is_finite_in_half_precision_and_has_finite_gradients(
+    name, features, precision, gradients
+):
     layer = NORMS[name]()
     layer.build(features.shape)
     features[0] = 0.0
     assert all(np.isfinite(gradient).all() for gradient in gradients(layer, features))
     with precision("mixed_float16"):
-        assert np.isfinite(np.asarray(NORMS[name]()((features * 1000).astype(np.float16), training=True))).all()
+        assert np.isfinite(
+            np.asarray(NORMS[name]()((features * 1000).astype(np.float16), training=True))
+        ).all()
 
 
-@pytest.mark.parametrize(("name", "axes"), [("batch", (0, "space")), ("group", ("space", "group")), ("layer", ("channel",))])
+@pytest.mark.parametrize(
+    ("name", "axes"),
+    [("batch", (0, "space")), ("group", ("space", "group")), ("layer", ("channel",))],
+)
 def test_a_norm_brings_its_own_groups_to_mean_0_and_deviation_1(name, axes, features):
     y = np.asarray(NORMS[name]()(features * 3 + 5, training=True), np.float64)
     space = tuple(range(1, y.ndim - 1))
@@ -50,7 +57,11 @@ def test_a_pooling_halves_each_axis_upward_and_is_rebuilt(name, features):
     layer = POOLINGS[name](features.ndim - 2, features.shape[-1])
     y = np.asarray(layer(features))
     space = features.shape[1:-1]
-    assert y.shape == (len(features), *(space if name == "none" else [-(-n // 2) for n in space]), features.shape[-1])
+    assert y.shape == (
+        len(features),
+        *(space if name == "none" else [-(-n // 2) for n in space]),
+        features.shape[-1],
+    )
     again = type(layer).from_config(layer.get_config())
     again.build(features.shape)
     again.set_weights(layer.get_weights())
@@ -58,7 +69,9 @@ def test_a_pooling_halves_each_axis_upward_and_is_rebuilt(name, features):
 
 
 @pytest.mark.parametrize("name", sorted(POOLINGS))
-def test_a_pooling_is_finite_in_half_precision_and_has_finite_gradients(name, features, precision, gradients):
+def test_a_pooling_is_finite_in_half_precision_and_has_finite_gradients(
+    name, features, precision, gradients
+):
     layer = POOLINGS[name](features.ndim - 2, features.shape[-1])
     layer.build(features.shape)
     assert all(np.isfinite(gradient).all() for gradient in gradients(layer, features))

@@ -1,4 +1,7 @@
-"""Every architecture, dimension and kind of input gives a logit; what cannot be built is told with its key."""
+"""Every architecture, dimension and kind of input gives a logit.
+
+What cannot be built is told with its key.
+"""
 
 import numpy as np
 import pytest
@@ -32,7 +35,9 @@ def config(**settings):
 @pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
 def test_every_architecture_gives_a_logit_for_every_input(architecture, kind):
     shown = SHOWN[kind]
-    network = build_model(config(architecture=architecture, stem_stride=2, hidden=(5,), dropout=0.5), shown)
+    network = build_model(
+        config(architecture=architecture, stem_stride=2, hidden=(5,), dropout=0.5), shown
+    )
     outputs = network(some_inputs(shown), training=False)
     assert set(outputs) == ({"logit", "weights"} if shown.kind == "bag" else {"logit"})
     assert outputs["logit"].shape == (2, 1)
@@ -53,7 +58,9 @@ def test_every_architecture_gives_a_logit_for_every_input(architecture, kind):
 )
 def test_every_row_of_every_table_builds_in_a_network(table, field, options):
     for name in table:
-        network = build_model(config(**{field: {"name": name, "options": options.get(name, {})}}), SHOWN["bag"])
+        network = build_model(
+            config(**{field: {"name": name, "options": options.get(name, {})}}), SHOWN["bag"]
+        )
         assert np.isfinite(network(some_inputs(SHOWN["bag"]))["logit"]).all(), name
 
 
@@ -93,15 +100,43 @@ def test_a_convolution_has_a_bias_only_without_a_norm():
         ({"pooling": "maxx"}, "model.pooling.name", "did you mean max?"),
         ({"bag_pooling": "noisyor"}, "model.bag_pooling.name", "did you mean noisy_or?"),
         ({"activation": "xyzzy"}, "model.activation.name", "expected one of"),
-        ({"activation": {"name": "rrelu", "options": {"lo": 3}}}, "model.activation.options", "do not fit rrelu"),
-        ({"activation": {"name": "rrelu", "options": {"low": 9}}}, "model.activation.options", "expected 0 < low <= high"),
-        ({"activation": {"name": "tanh", "options": {"activation": "relu"}}}, "model.activation.options", "do not fit tanh"),
-        ({"norm": {"name": "none", "options": {"groups": 4}}}, "model.norm.options", "do not fit none"),
-        ({"pooling": {"name": "max", "options": {"size": 3}}}, "model.pooling.options", "not taken"),
-        ({"bag_pooling": {"name": "attention", "options": {"width": 3}}}, "model.bag_pooling.options", "do not fit attention"),
+        (
+            {"activation": {"name": "rrelu", "options": {"lo": 3}}},
+            "model.activation.options",
+            "do not fit rrelu",
+        ),
+        (
+            {"activation": {"name": "rrelu", "options": {"low": 9}}},
+            "model.activation.options",
+            "expected 0 < low <= high",
+        ),
+        (
+            {"activation": {"name": "tanh", "options": {"activation": "relu"}}},
+            "model.activation.options",
+            "do not fit tanh",
+        ),
+        (
+            {"norm": {"name": "none", "options": {"groups": 4}}},
+            "model.norm.options",
+            "do not fit none",
+        ),
+        (
+            {"pooling": {"name": "max", "options": {"size": 3}}},
+            "model.pooling.options",
+            "not taken",
+        ),
+        (
+            {"bag_pooling": {"name": "attention", "options": {"width": 3}}},
+            "model.bag_pooling.options",
+            "do not fit attention",
+        ),
         ({"norm": {"name": "group", "options": {"groups": 3}}}, "model", "cannot be built"),
         ({"norm": {"name": "batch", "options": {"name": "twice"}}}, "model", "cannot be built"),
-        ({"activation": {"name": "prelu", "options": {"start": "steep"}}}, "model.activation.options", "do not fit prelu"),
+        (
+            {"activation": {"name": "prelu", "options": {"start": "steep"}}},
+            "model.activation.options",
+            "do not fit prelu",
+        ),
     ],
 )
 def test_a_wrong_choice_names_its_key_and_what_is_near(settings, key, words):

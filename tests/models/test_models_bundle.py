@@ -14,7 +14,9 @@ from lungnet.files import canonical_hash
 from lungnet.models import bundle as bundles
 from lungnet.models.bundle import EXPECTED, MANIFEST, NETWORK, WEIGHTS, open_bundle, write_bundle
 
-EXPERIMENT = Experiment.model_validate({"data": {"path": "store"}, "input": {"kind": "bag", "size": [8, 8, 8]}})
+EXPERIMENT = Experiment.model_validate(
+    {"data": {"path": "store"}, "input": {"kind": "bag", "size": [8, 8, 8]}}
+)
 
 
 def fill(folder):
@@ -49,7 +51,9 @@ def test_what_was_written_is_read(written):
 
 def test_the_same_files_have_the_same_hash_and_others_another(written, tmp_path):
     again = tmp_path / "again"
-    texts = {name: (written / name).read_text() for name in EXPECTED if name.endswith((".json", ".yaml"))}
+    texts = {
+        name: (written / name).read_text() for name in EXPECTED if name.endswith((".json", ".yaml"))
+    }
     write_bundle(again, texts, fill)
     assert open_bundle(again).model_hash == open_bundle(written).model_hash
     write_bundle(again, texts | {"calibration.json": '{"scale": 2.0}'}, fill)
@@ -100,7 +104,10 @@ def test_no_folder_and_too_large_a_file_are_told(written, tmp_path, monkeypatch)
 
 def forged(body):
     """A manifest whose own checksum holds, whatever it says."""
-    return json.dumps({**body, "manifest_sha256": canonical_hash(body)}, indent=1, sort_keys=True) + "\n"
+    return (
+        json.dumps({**body, "manifest_sha256": canonical_hash(body)}, indent=1, sort_keys=True)
+        + "\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -144,11 +151,25 @@ def test_a_bundle_that_fails_while_it_is_made_leaves_the_old_one(written):
 
 
 @pytest.mark.parametrize(
-    "module", ["lungnet.models.bundle", "lungnet.inference", "lungnet.config.load", "lungnet.evaluation.metrics", "lungnet.store"]
+    "module",
+    [
+        "lungnet.models.bundle",
+        "lungnet.inference",
+        "lungnet.config.load",
+        "lungnet.evaluation.metrics",
+        "lungnet.store",
+    ],
 )
 def test_reading_needs_no_training_framework(module):
-    code = f"import sys, {module}; print([m for m in ('tensorflow', 'keras', 'jax', 'torch') if m in sys.modules])"
+    code = (
+        f"import sys, {module}; print([m for m in ('tensorflow', 'keras', 'jax', 'torch') if m in "
+        "sys.modules])"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
     )
     assert done.stdout == "[]\n"

@@ -31,15 +31,25 @@ def _slices(folder: Path) -> list[pydicom.FileDataset]:
 def test_files_read_back_as_the_patients_hu_and_geometry(cohort: Path) -> None:
     for index in range(5):
         patient = make_patient(11, index, TINY)
-        slices = sorted(_slices(cohort / patient.patient_id), key=lambda s: float(s.ImagePositionPatient[2]))
-        hu = np.stack([s.pixel_array * float(s.RescaleSlope) + float(s.RescaleIntercept) for s in slices])
+        slices = sorted(
+            _slices(cohort / patient.patient_id), key=lambda s: float(s.ImagePositionPatient[2])
+        )
+        hu = np.stack(
+            [s.pixel_array * float(s.RescaleSlope) + float(s.RescaleIntercept) for s in slices]
+        )
         assert np.array_equal(hu, patient.hu)
-        assert np.allclose([float(v) for v in slices[0].ImagePositionPatient], patient.affine[:3, 3])
-        assert np.allclose(np.diff([float(s.ImagePositionPatient[2]) for s in slices]), patient.affine[2, 0])
+        assert np.allclose(
+            [float(v) for v in slices[0].ImagePositionPatient], patient.affine[:3, 3]
+        )
+        assert np.allclose(
+            np.diff([float(s.ImagePositionPatient[2]) for s in slices]), patient.affine[2, 0]
+        )
         assert float(slices[0].PixelSpacing[0]) == patient.affine[0, 2]
 
 
-def test_every_file_says_that_it_is_synthetic_and_names_are_not_in_slice_order(cohort: Path) -> None:
+def test_every_file_says_that_it_is_synthetic_and_names_are_not_in_slice_order(
+    cohort: Path,
+) -> None:
     folder = next(p for p in sorted(cohort.iterdir()) if p.is_dir())
     slices = _slices(folder)
     assert all(s.Manufacturer == SYNTHETIC_MARK and "SYNTHETIC" in s.ImageComments for s in slices)

@@ -15,14 +15,18 @@ def patients() -> list[PhantomPatient]:
     return [make_patient(3, index, TINY) for index in range(6)]
 
 
-def test_the_same_seed_gives_the_same_voxels_and_another_gives_others(patients: list[PhantomPatient]) -> None:
+def test_the_same_seed_gives_the_same_voxels_and_another_gives_others(
+    patients: list[PhantomPatient],
+) -> None:
     again = make_patient(3, 1, TINY)
     assert np.array_equal(again.hu, patients[1].hu)
     assert again.nodules == patients[1].nodules
     assert make_patient(4, 1, TINY).patient_id != patients[1].patient_id
 
 
-def test_lungs_hold_three_to_six_litres_of_air_in_a_body_of_soft_tissue(patients: list[PhantomPatient]) -> None:
+def test_lungs_hold_three_to_six_litres_of_air_in_a_body_of_soft_tissue(
+    patients: list[PhantomPatient],
+) -> None:
     for patient in patients:
         litres = patient.mask.sum() * np.prod(spacing_of(patient.affine)) / 1e6
         assert 2.8 <= litres <= 6.2
@@ -40,7 +44,9 @@ def test_both_lungs_lie_within_the_grid(patients: list[PhantomPatient]) -> None:
         assert not patient.mask[:, :, 0].any()
 
 
-def test_every_nodule_lies_in_the_lungs_where_the_truth_says(patients: list[PhantomPatient]) -> None:
+def test_every_nodule_lies_in_the_lungs_where_the_truth_says(
+    patients: list[PhantomPatient],
+) -> None:
     settings = PhantomConfig(matrix=128, thinnest_mm=3, thickest_mm=3, vessel_ends=16)
     checked = 0
     for index in range(6):
@@ -56,7 +62,10 @@ def test_every_nodule_lies_in_the_lungs_where_the_truth_says(patients: list[Phan
 
 
 def test_the_truth_does_not_depend_on_the_matrix() -> None:
-    coarse, fine = plan_patient(9, 4, TINY), plan_patient(9, 4, PhantomConfig(matrix=512, vessel_ends=16))
+    coarse, fine = (
+        plan_patient(9, 4, TINY),
+        plan_patient(9, 4, PhantomConfig(matrix=512, vessel_ends=16)),
+    )
     assert coarse.nodules == fine.nodules
 
 
@@ -75,8 +84,12 @@ def test_diameter_alone_does_not_solve_it_and_looks_do() -> None:
     plans = [plan_patient(0, index, settings) for index in range(300)]
     labels = [plan.is_positive for plan in plans]
     diameter = roc_auc_score(labels, [max(n.diameter_mm for n in plan.nodules) for plan in plans])
-    looks = roc_auc_score(labels, [max(max(n.spiculation, n.lobulation) for n in plan.nodules) for plan in plans])
-    print(f"AUC of the largest true diameter {diameter:.3f}, of spiculation or lobulation {looks:.3f}")
+    looks = roc_auc_score(
+        labels, [max(max(n.spiculation, n.lobulation) for n in plan.nodules) for plan in plans]
+    )
+    print(
+        f"AUC of the largest true diameter {diameter:.3f}, of spiculation or lobulation {looks:.3f}"
+    )
     assert sum(labels) == 135
     assert all(plan.nodules for plan in plans)
     assert 0.7 <= diameter <= 0.88

@@ -29,7 +29,9 @@ def build_chest(affine: NDArray[np.float64] | None = None, *, lungs: int = 2) ->
         return sum(((g - c) / r) ** 2 for g, c, r in zip((z, y, x), centre, radii, strict=True)) < 1
 
     hu = np.full(SHAPE, -1000.0)
-    hu[np.broadcast_to((y / 90) ** 2 + (x / 130) ** 2 < 1, SHAPE)] = 40  # the body goes on above and below
+    hu[np.broadcast_to((y / 90) ** 2 + (x / 130) ** 2 < 1, SHAPE)] = (
+        40  # the body goes on above and below
+    )
     hu[np.broadcast_to((y > 100) & (y < 104) & (abs(x) < 140), SHAPE)] = 200  # the table's shell
     lung = np.zeros(SHAPE, bool)
     for side in (-1, 1)[:lungs]:
@@ -39,8 +41,14 @@ def build_chest(affine: NDArray[np.float64] | None = None, *, lungs: int = 2) ->
     hu[np.broadcast_to((y**2 + x**2 < 11**2) & (z > 0), SHAPE)] = 40
     hu[airway] = -990
     for side in (-1, 1)[:lungs]:  # vessels: tubes along z and along y
-        hu[np.broadcast_to(((x - side * 60) ** 2 + (y - 10) ** 2 < 3.5**2) & (abs(z) < 55), SHAPE)] = 40
-        hu[np.broadcast_to(((x - side * 75) ** 2 + (z + 20) ** 2 < 2.5**2) & (abs(y - 5) < 40), SHAPE)] = 40
+        hu[
+            np.broadcast_to(((x - side * 60) ** 2 + (y - 10) ** 2 < 3.5**2) & (abs(z) < 55), SHAPE)
+        ] = 40
+        hu[
+            np.broadcast_to(
+                ((x - side * 75) ** 2 + (z + 20) ** 2 < 2.5**2) & (abs(y - 5) < 40), SHAPE
+            )
+        ] = 40
     nodules = []
     for centre, radius in [((-10, -20, -60), 5.0), ((-30, 0, -104), 9.0), ((25, -10, -55), 3.5)]:
         hu[inside(centre, (radius,) * 3)] = 30
@@ -48,7 +56,9 @@ def build_chest(affine: NDArray[np.float64] | None = None, *, lungs: int = 2) ->
         nodules.append((voxel, radius))
     hu += stream(1, "chest").normal(0, 15, SHAPE)
     if affine is None:
-        affine = np.array([[0, 0, 1.5, -150], [0, 1.5, 0, -110], [2.5, 0, 0, 300], [0, 0, 0, 1]], float)
+        affine = np.array(
+            [[0, 0, 1.5, -150], [0, 1.5, 0, -110], [2.5, 0, 0, 300], [0, 0, 0, 1]], float
+        )
     places = [(to_patient_mm(affine, voxel), radius) for voxel, radius in nodules]
     return Chest(Volume(np.rint(hu).astype(np.int16), affine, "p1", "1.2.3"), lung, airway, places)
 

@@ -19,7 +19,9 @@ def scene(shape=(72, 72, 72)):
 
 
 def found_in(hu, affine=ONE_MM, spec=SPEC):
-    return find_candidates(Volume(np.rint(hu).astype(np.int16), affine, "p", "s"), np.ones(hu.shape, np.uint8), spec)
+    return find_candidates(
+        Volume(np.rint(hu).astype(np.int16), affine, "p", "s"), np.ones(hu.shape, np.uint8), spec
+    )
 
 
 @settings(max_examples=12, deadline=None)
@@ -53,7 +55,9 @@ def test_the_ranking_falls_and_the_number_is_bounded(chest):
 
 
 def test_every_nodule_of_the_chest_is_among_the_first(chest):
-    found = np.array([c.centre_mm for c in find_candidates(chest.volume, chest.lung.astype(np.uint8), SPEC)[:4]])
+    found = np.array(
+        [c.centre_mm for c in find_candidates(chest.volume, chest.lung.astype(np.uint8), SPEC)[:4]]
+    )
     for centre, radius in chest.nodules:
         assert np.linalg.norm(found - centre, axis=1).min() < max(3.0, radius)
 
@@ -62,4 +66,9 @@ def test_nothing_is_found_outside_the_region_or_in_even_tissue():
     hu, _ = scene((40, 40, 40))
     assert found_in(np.full((40, 40, 40), -860.0)) == ()
     hu[15:25, 15:25, 15:25] = 40
-    assert find_candidates(Volume(hu.astype(np.int16), ONE_MM, "p", "s"), np.zeros(hu.shape, np.uint8), SPEC) == ()
+    assert (
+        find_candidates(
+            Volume(hu.astype(np.int16), ONE_MM, "p", "s"), np.zeros(hu.shape, np.uint8), SPEC
+        )
+        == ()
+    )

@@ -11,7 +11,9 @@ from lungnet.volume import Volume
 def outline(chest_volume):
     coarse = resample(chest_volume, (2.0, 2.0, 2.0))
     lungs = find_lungs(coarse)
-    return lungs, mask_on(lungs.mask, coarse.affine, chest_volume.hu.shape, chest_volume.affine).astype(bool)
+    return lungs, mask_on(
+        lungs.mask, coarse.affine, chest_volume.hu.shape, chest_volume.affine
+    ).astype(bool)
 
 
 def codes(lungs):
@@ -37,7 +39,11 @@ def test_the_airway_and_the_outside_are_out(chest):
     assert mask[~chest.lung].sum() < 0.05 * mask.sum()
 
 
-@pytest.mark.parametrize("turned", [(1, 0), (2, 0), (3, 0), (0, 1)], ids=["on one side", "prone", "on the other side", "mirrored"])
+@pytest.mark.parametrize(
+    "turned",
+    [(1, 0), (2, 0), (3, 0), (0, 1)],
+    ids=["on one side", "prone", "on the other side", "mirrored"],
+)
 def test_the_position_of_the_body_does_not_matter(chest, turned):
     quarter_turns, mirror = turned
     hu = np.rot90(chest.volume.hu, quarter_turns, (1, 2))
@@ -69,7 +75,12 @@ def test_gas_in_the_gut_is_no_lung(chest):
 
 @pytest.mark.parametrize(
     "hu",
-    [np.full((20, 60, 60), -1000), np.full((20, 60, 60), 40), np.full((1, 60, 60), -1024), np.full((3, 2, 1), 0)],
+    [
+        np.full((20, 60, 60), -1000),
+        np.full((20, 60, 60), 40),
+        np.full((1, 60, 60), -1024),
+        np.full((3, 2, 1), 0),
+    ],
     ids=["air only", "tissue only", "one slice", "a few voxels"],
 )
 def test_without_lungs_the_body_box_stands_in_with_a_warning(chest, hu):

@@ -34,14 +34,21 @@ def test_a_voxel_of_the_result_names_its_patient_millimetre(make_chest, degrees,
     for centre, radius in chest.nodules:
         z, y, x = to_voxels(scan.affine, centre)
         grid = np.moveaxis(np.indices(scan.hu.shape), 0, -1)
-        near = (np.linalg.norm(grid - [z, y, x], axis=-1) * spacing_mm < radius + 3) & (scan.hu > -400) & (scan.mask > 0)
+        near = (
+            (np.linalg.norm(grid - [z, y, x], axis=-1) * spacing_mm < radius + 3)
+            & (scan.hu > -400)
+            & (scan.mask > 0)
+        )
         if chest.nodules[1][0] is not centre:  # the one on the pleura has no free outline
             assert grid[near].mean(axis=0) == pytest.approx([z, y, x], abs=0.5)
 
 
 def test_the_box_holds_the_lungs_and_the_margin_and_little_more(chest):
     scan = prepare(chest.volume, SPEC)
-    used = [np.flatnonzero(scan.mask.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3)]
+    used = [
+        np.flatnonzero(scan.mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        for axis in range(3)
+    ]
     for axis, at in enumerate(used):
         assert 7 <= at[0] <= 13
         assert 7 <= scan.hu.shape[axis] - 1 - at[-1] <= 13
@@ -68,7 +75,9 @@ def test_all_that_is_known_travels_and_nothing_is_drawn_by_chance(chest):
     spacing=st.tuples(*[st.floats(0.3, 6)] * 3),
 )
 def test_no_volume_makes_it_crash_or_leaves_an_empty_mask(shape, level, spread, spacing):
-    hu = np.clip(stream(0, "any", *shape).normal(level, spread, shape), -32768, 32767).astype(np.int16)
+    hu = np.clip(stream(0, "any", *shape).normal(level, spread, shape), -32768, 32767).astype(
+        np.int16
+    )
     affine = np.eye(4)
     affine[:3, :3] = np.array([[0, 0, 1], [0, 1, 0], [1, 0, 0]]) * spacing
     scan = prepare(Volume(hu, affine, "p", "s"), SPEC)
@@ -91,7 +100,9 @@ def real_nodules(shared_data):
 
 
 @pytest.mark.real_data
-def test_real_nodules_lie_in_the_region_and_are_among_the_first_candidates(real_scans, real_nodules):
+def test_real_nodules_lie_in_the_region_and_are_among_the_first_candidates(
+    real_scans, real_nodules
+):
     for _, scan in real_scans:
         found = np.array([c.centre_mm for c in scan.candidates])
         for row in (row for row in real_nodules if row["series_uid"] == scan.series_uid):
@@ -118,6 +129,12 @@ def test_real_scans_refined_equal_simpleitk(real_scans):
         image = sitk.GetImageFromArray(part.hu)
         image.SetSpacing(part.spacing_mm[::-1])
         image.SetOrigin(part.origin_mm)
-        grid = (fine.hu.shape[::-1], sitk.Transform(), sitk.sitkLinear, fine.origin_mm, fine.spacing_mm[::-1])
+        grid = (
+            fine.hu.shape[::-1],
+            sitk.Transform(),
+            sitk.sitkLinear,
+            fine.origin_mm,
+            fine.spacing_mm[::-1],
+        )
         theirs = sitk.GetArrayFromImage(sitk.Resample(image, *grid))
         assert np.abs(theirs.astype(int) - fine.hu).max() <= 1

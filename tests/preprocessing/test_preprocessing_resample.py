@@ -24,7 +24,9 @@ def oblique(spacing_mm, degrees=20.0):
 
 
 def noise(shape, affine):
-    return Volume(stream(3, "noise").integers(-1024, 1500, shape).astype(np.int16), affine, "p", "s")
+    return Volume(
+        stream(3, "noise").integers(-1024, 1500, shape).astype(np.int16), affine, "p", "s"
+    )
 
 
 def as_itk(volume):
@@ -36,11 +38,19 @@ def as_itk(volume):
 
 
 def itk_linear(volume, like):
-    return sitk.GetArrayFromImage(sitk.Resample(as_itk(volume), as_itk(like), sitk.Transform(), sitk.sitkLinear, -1024, sitk.sitkInt16))
+    return sitk.GetArrayFromImage(
+        sitk.Resample(
+            as_itk(volume), as_itk(like), sitk.Transform(), sitk.sitkLinear, -1024, sitk.sitkInt16
+        )
+    )
 
 
 @settings(max_examples=20, deadline=None)
-@given(source=st.tuples(spacings, spacings, spacings), refine=st.tuples(*[st.floats(0.4, 1.0)] * 3), degrees=st.floats(0, 40))
+@given(
+    source=st.tuples(spacings, spacings, spacings),
+    refine=st.tuples(*[st.floats(0.4, 1.0)] * 3),
+    degrees=st.floats(0, 40),
+)
 def test_refining_equals_simpleitk_within_one_hu(source, refine, degrees):
     # Where the last centre falls on the source's very edge, SimpleITK takes it as outside.
     assume(all(abs((n / r) % 1 - 0.5) > 1e-6 for n, r in zip((9, 21, 17), refine, strict=True)))
@@ -50,7 +60,9 @@ def test_refining_equals_simpleitk_within_one_hu(source, refine, degrees):
 
 
 @settings(max_examples=20, deadline=None)
-@given(source=st.tuples(spacings, spacings, spacings), target=st.tuples(spacings, spacings, spacings))
+@given(
+    source=st.tuples(spacings, spacings, spacings), target=st.tuples(spacings, spacings, spacings)
+)
 def test_voxel_centres_keep_their_patient_position(source, target):
     # A ramp over patient space is its own resampling wherever the whole kernel lies inside.
     affine = oblique(source)
@@ -71,7 +83,12 @@ def test_voxel_centres_keep_their_patient_position(source, target):
 def test_what_the_new_grid_cannot_hold_is_averaged_not_folded_back(axis, ratio):
     volume = noise((48, 48, 48), oblique((1.0, 1.0, 1.0)))
     wave = np.where(np.arange(48) % 2, 500, -500).astype(np.int16)
-    volume = Volume(volume.hu * 0 + np.moveaxis(np.broadcast_to(wave, (48, 48, 48)), 2, axis), volume.affine, "p", "s")
+    volume = Volume(
+        volume.hu * 0 + np.moveaxis(np.broadcast_to(wave, (48, 48, 48)), 2, axis),
+        volume.affine,
+        "p",
+        "s",
+    )
     coarse = resample(volume, tuple(ratio if a == axis else 1.0 for a in range(3)))
     # The outermost plane sees the edge repeated; plain sampling would leave up to 500 everywhere.
     inner = np.take(coarse.hu, range(2, coarse.hu.shape[axis] - 2), axis)
@@ -89,7 +106,9 @@ def test_a_crop_keeps_the_place_of_its_voxels():
     volume = noise((9, 10, 11), oblique((2.0, 1.0, 0.5)))
     part = cropped(volume, ((2, 5), (0, 4), (7, 11)))
     assert part.hu[1, 2, 3] == volume.hu[3, 2, 10]
-    assert to_patient_mm(part.affine, (1, 2, 3)) == pytest.approx(to_patient_mm(volume.affine, (3, 2, 10)))
+    assert to_patient_mm(part.affine, (1, 2, 3)) == pytest.approx(
+        to_patient_mm(volume.affine, (3, 2, 10))
+    )
 
 
 def test_a_mask_keeps_its_place_and_volume_on_a_finer_grid():

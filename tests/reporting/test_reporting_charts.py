@@ -6,7 +6,9 @@ import pytest
 from lungnet.reporting.charts import Axis, Chart, axis_for
 
 
-@pytest.mark.parametrize("values", [[0, 1], [3, 3], [0.001, 0.0042], [-0.34, 0.34], [1, 30], [np.nan, 5], [], [1e6, 2e6]])
+@pytest.mark.parametrize(
+    "values", [[0, 1], [3, 3], [0.001, 0.0042], [-0.34, 0.34], [1, 30], [np.nan, 5], [], [1e6, 2e6]]
+)
 def test_an_axis_holds_its_values_between_round_ticks(values):
     axis = axis_for("x", values)
     finite = [v for v in values if np.isfinite(v)]

@@ -24,7 +24,11 @@ def table_of(n=60, **more):
     label = np.arange(n) % 3 == 0
     probability = 1 / (1 + np.exp(-rng.normal(label * 2 - 1, 1)))
     table = pd.DataFrame(
-        {"patient_id": [f"p{i:03d}" for i in range(n)], "series_uid": [f"1.2.{i}" for i in range(n)], "label": label.astype(int)}
+        {
+            "patient_id": [f"p{i:03d}" for i in range(n)],
+            "series_uid": [f"1.2.{i}" for i in range(n)],
+            "label": label.astype(int),
+        }
     )
     return table.assign(probability=probability, **more)
 
@@ -34,7 +38,9 @@ def png(value=100, size=32):
 
 
 def page_of(tmp_path, table, context=None, options=QUICK):
-    return write_report(tmp_path / "report", table, evaluate_table(table, options), context).read_text(encoding="utf-8")
+    return write_report(
+        tmp_path / "report", table, evaluate_table(table, options), context
+    ).read_text(encoding="utf-8")
 
 
 class Outline(html.parser.HTMLParser):
@@ -70,7 +76,12 @@ def outline(page):
 
 def full_context():
     history = pd.DataFrame(
-        {"network": ["a", "a", "b", "b"], "epoch": [1, 2, 1, 2], "loss": [0.7, 0.5, 0.6, np.nan], "val_loss": [0.8, 0.6, np.nan, np.nan]}
+        {
+            "network": ["a", "a", "b", "b"],
+            "epoch": [1, 2, 1, 2],
+            "loss": [0.7, 0.5, 0.6, np.nan],
+            "val_loss": [0.8, 0.6, np.nan, np.nan],
+        }
     )
     return ReportContext(
         title=EVIL,
@@ -92,7 +103,9 @@ def test_every_text_from_outside_is_escaped(tmp_path):
     assert found.tags.count("script") == 1
     assert "<script>alert" not in page
     assert "alert('x')" not in re.sub(r"<script>.*?</script>", "", page, flags=re.S)
-    assert not any(name.startswith("on") for _, attributes in found.attributes for name in attributes)
+    assert not any(
+        name.startswith("on") for _, attributes in found.attributes for name in attributes
+    )
     assert any(EVIL in text for text in found.text)
 
 
@@ -114,7 +127,9 @@ def test_the_policy_lets_exactly_our_style_and_script_run(tmp_path):
     for tag, rule in (("style", "style-src"), ("script", "script-src")):
         body = re.search(f"<{tag}>(.*?)</{tag}>", page, flags=re.S)[1]
         digest = base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()
-        policy = next(a["content"] for t, a in outline(page).attributes if t == "meta" and a.get("http-equiv"))
+        policy = next(
+            a["content"] for t, a in outline(page).attributes if t == "meta" and a.get("http-equiv")
+        )
         assert f"{rule} 'sha256-{digest}'" in policy
 
 
@@ -129,7 +144,9 @@ def test_the_same_input_gives_the_same_bytes(tmp_path):
 
 def test_synthetic_data_say_so(tmp_path):
     assert "Synthetic data." in page_of(tmp_path, table_of(synthetic=True))
-    assert "Synthetic data." in page_of(tmp_path, table_of(), options=EvaluationOptions(replicates=100, synthetic=True))
+    assert "Synthetic data." in page_of(
+        tmp_path, table_of(), options=EvaluationOptions(replicates=100, synthetic=True)
+    )
     assert "Synthetic data." not in page_of(tmp_path, table_of())
 
 
@@ -157,14 +174,18 @@ def test_figures_and_pictures_are_described_and_tables_have_heads(tmp_path):
 
 
 def test_what_is_no_png_is_not_embedded(tmp_path):
-    page = page_of(tmp_path, table_of(), ReportContext(pictures={"p000": [b"GIF89a"], "p001": [b"<svg/>"]}))
+    page = page_of(
+        tmp_path, table_of(), ReportContext(pictures={"p000": [b"GIF89a"], "p001": [b"<svg/>"]})
+    )
     assert "<img" not in page
 
 
 def test_heavy_pictures_do_not_make_a_heavy_page(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (700, 700), np.uint8)
     heavy = bytes(cv2.imencode(".png", noise)[1])
-    page = page_of(tmp_path, table_of(), ReportContext(pictures={f"p{i:03d}": [heavy] * 3 for i in range(60)}))
+    page = page_of(
+        tmp_path, table_of(), ReportContext(pictures={f"p{i:03d}": [heavy] * 3 for i in range(60)})
+    )
     assert 1e6 < len(page.encode()) < 5e6
 
 
@@ -227,5 +248,7 @@ def test_a_constant_model_still_gets_a_page(tmp_path, probability):
 
 
 def test_four_patients_still_get_a_page(tmp_path):
-    table = pd.DataFrame({"patient_id": list("abcd"), "label": [0, 1, 0, 1], "probability": [0.1, 0.9, 0.2, 0.8]})
+    table = pd.DataFrame(
+        {"patient_id": list("abcd"), "label": [0, 1, 0, 1], "probability": [0.1, 0.9, 0.2, 0.8]}
+    )
     outline(page_of(tmp_path, table))

@@ -23,15 +23,34 @@ def make_run(folder):
     label = np.arange(n) % 2
     images = rng.integers(-1000, 200, (n, 16, 16)).astype(np.int16)
     patients = np.array([f"p{i}" for i in range(n)])
-    np.savez(folder / "cohort.npz", images=images, label=label, patient_id=patients, diameter_mm=5.0 + label)
-    table = pd.DataFrame(
-        {"patient_id": patients, "series_uid": [f"nodule-{i}" for i in range(n)], "split": "test", "fold": np.arange(n) // 2 % 2}
+    np.savez(
+        folder / "cohort.npz",
+        images=images,
+        label=label,
+        patient_id=patients,
+        diameter_mm=5.0 + label,
     )
-    table.assign(label=label, probability=rng.random(n), diameter_mm=5.0 + label).to_csv(folder / "predictions.csv", index=False)
+    table = pd.DataFrame(
+        {
+            "patient_id": patients,
+            "series_uid": [f"nodule-{i}" for i in range(n)],
+            "split": "test",
+            "fold": np.arange(n) // 2 % 2,
+        }
+    )
+    table.assign(label=label, probability=rng.random(n), diameter_mm=5.0 + label).to_csv(
+        folder / "predictions.csv", index=False
+    )
     (folder / "config.yaml").write_text(CONFIG % (folder / "cohort.npz"))
-    (folder / "environment.json").write_text(json.dumps({"python": "3.11", "libraries": {"keras": "3.99"}}))
-    (folder / "history.csv").write_text("network,epoch,loss,val_loss\nfold-0,1,0.7,0.8\nfold-0,2,0.5,0.6\n")
-    (folder / "metrics.json").write_text(json.dumps({"intervals": {"replicates": 150, "seed": 9}, "synthetic": True}))
+    (folder / "environment.json").write_text(
+        json.dumps({"python": "3.11", "libraries": {"keras": "3.99"}})
+    )
+    (folder / "history.csv").write_text(
+        "network,epoch,loss,val_loss\nfold-0,1,0.7,0.8\nfold-0,2,0.5,0.6\n"
+    )
+    (folder / "metrics.json").write_text(
+        json.dumps({"intervals": {"replicates": 150, "seed": 9}, "synthetic": True})
+    )
 
 
 def run_command(*arguments):
@@ -83,7 +102,9 @@ def test_an_unfinished_run_is_told(tmp_path):
 
 def test_the_command_prints_one_json_document(tmp_path, capsys):
     make_run(tmp_path)
-    run_command(tmp_path / "predictions.csv", "--out", tmp_path / "out", "--json", "--threshold", "0.3")
+    run_command(
+        tmp_path / "predictions.csv", "--out", tmp_path / "out", "--json", "--threshold", "0.3"
+    )
     printed = json.loads(capsys.readouterr().out)
     assert printed == json.loads((tmp_path / "out/metrics.json").read_text())
     assert printed["threshold"]["value"] == 0.3

@@ -27,7 +27,9 @@ def chest_hu(patient: int) -> np.ndarray:
     return np.rint(hu + stream(2, "chest", patient).normal(0, 15, SHAPE)).astype(np.int16)
 
 
-def write_series(folder: Path, patient_id: str, hu: np.ndarray, *, manufacturer: str = "lungnet phantom") -> None:
+def write_series(
+    folder: Path, patient_id: str, hu: np.ndarray, *, manufacturer: str = "lungnet phantom"
+) -> None:
     folder.mkdir(parents=True)
     number = int.from_bytes(patient_id.encode(), "big")
     for k, plane in enumerate(hu):
@@ -36,8 +38,17 @@ def write_series(folder: Path, patient_id: str, hu: np.ndarray, *, manufacturer:
         one.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         one.file_meta.MediaStorageSOPClassUID = one.SOPClassUID = CTImageStorage
         one.file_meta.MediaStorageSOPInstanceUID = one.SOPInstanceUID = f"2.25.{number}.3.{k + 1}"
-        one.PatientID, one.Modality, one.Manufacturer, one.ConvolutionKernel = patient_id, "CT", manufacturer, "B30f"
-        one.StudyInstanceUID, one.SeriesInstanceUID, one.FrameOfReferenceUID = f"2.25.{number}.1", f"2.25.{number}.2", f"2.25.{number}.4"
+        one.PatientID, one.Modality, one.Manufacturer, one.ConvolutionKernel = (
+            patient_id,
+            "CT",
+            manufacturer,
+            "B30f",
+        )
+        one.StudyInstanceUID, one.SeriesInstanceUID, one.FrameOfReferenceUID = (
+            f"2.25.{number}.1",
+            f"2.25.{number}.2",
+            f"2.25.{number}.4",
+        )
         one.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
         one.InstanceNumber, one.SliceThickness = k + 1, SPACING_MM[0]
         one.ImagePositionPatient = [-150.0, -120.0, SPACING_MM[0] * k]
@@ -83,4 +94,8 @@ def whole(found, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def bytes_of():
     """Every file of a folder by relative name."""
-    return lambda folder: {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+    return lambda folder: {
+        p.relative_to(folder).as_posix(): p.read_bytes()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }

@@ -31,7 +31,16 @@ def test_prepare_prints_the_contracts_json_and_verify_holds(run, raw, tmp_path):
         "reused": 0,
         "refused": 1,
     }
-    keys = {"series_uid", "patient_id", "status", "reason", "shape", "lung_litres", "candidates", "cpu_s"}
+    keys = {
+        "series_uid",
+        "patient_id",
+        "status",
+        "reason",
+        "shape",
+        "lung_litres",
+        "candidates",
+        "cpu_s",
+    }
     assert all(keys <= row.keys() for row in document["series"])
     assert run(prepare, raw / "p0", "--out", tmp_path / "s", "--strict")[0] == 0
     assert run(verify, tmp_path / "s")[0] == 0
@@ -41,10 +50,26 @@ def test_a_pseudonymised_store_holds_no_id_and_keeps_its_labels(run, raw, tmp_pa
     salt, labels, store = tmp_path / "salt", tmp_path / "labels.csv", tmp_path / "s"
     salt.write_text("0123456789abcdef")
     labels.write_text("patient_id,label\np0,0\np1,1\np2,1\n")
-    code, out = run(prepare, raw, "--out", store, "--labels", labels, "--pseudonymise", salt, "--jobs", 1, "--json")
+    code, out = run(
+        prepare,
+        raw,
+        "--out",
+        store,
+        "--labels",
+        labels,
+        "--pseudonymise",
+        salt,
+        "--jobs",
+        1,
+        "--json",
+    )
     assert code == 0
     patients = {row["patient_id"] for row in json.loads(out)["series"]}
-    written = out + "".join(p.read_bytes().decode("latin-1") for p in sorted(store.rglob("*")) if p.is_file() and p.suffix != ".png")
+    written = out + "".join(
+        p.read_bytes().decode("latin-1")
+        for p in sorted(store.rglob("*"))
+        if p.is_file() and p.suffix != ".png"
+    )
     assert not any(secret in written for secret in ('"p0"', ",p1,", "2.25.28720", str(raw)))
     known = read_labels(store / "labels.csv").label
     assert (set(known) <= patients, len(patients), sorted(known.values())) == (True, 4, [0, 1, 1])
@@ -65,7 +90,10 @@ def test_verify_names_what_fails_and_repair_takes_it_out(run, raw, tmp_path):
     assert code == 4
     assert [d["name"] for d in json.loads(out)["damaged"]] == [f"scans/{shard.parents[4].stem}"]
     assert run(verify, store, "--repair")[0] == 0
-    assert json.loads(run(prepare, raw / "p0", raw / "p1", "--out", store, "--json")[1])["prepared"] == 1
+    assert (
+        json.loads(run(prepare, raw / "p0", raw / "p1", "--out", store, "--json")[1])["prepared"]
+        == 1
+    )
 
 
 def test_an_empty_folder_is_an_input_error(run, tmp_path):

@@ -1,4 +1,7 @@
-"""Filling a store: the same bytes whatever happens on the way, and one clear refusal where something is wrong."""
+"""Filling a store.
+
+The same bytes whatever happens on the way, and one clear refusal where something is wrong.
+"""
 
 import fcntl
 import os
@@ -35,7 +38,9 @@ def test_two_processes_write_the_bytes_of_one(found, whole, tmp_path, spec, byte
     assert bytes_of(tmp_path / "s") == bytes_of(whole)
 
 
-def test_an_interrupted_run_goes_on_and_ends_with_the_same_bytes(found, whole, tmp_path, spec, bytes_of):
+def test_an_interrupted_run_goes_on_and_ends_with_the_same_bytes(
+    found, whole, tmp_path, spec, bytes_of
+):
     out = tmp_path / "s"
     rows = fill_store(found, out, spec)
     while next(rows).status != "prepared":
@@ -63,7 +68,9 @@ def test_a_store_grows_by_further_series(found, whole, tmp_path, spec, bytes_of)
 def test_a_series_that_gained_slices_is_prepared_anew(found, tmp_path, spec):
     one = next(f for f in found if f.patient_id == "p0")
     list(fill_store([one], tmp_path / "s", spec))
-    fewer = replace(one, slices=one.slices[:-1], grid=None, refusal=("missing-slice", "cut for the test"))
+    fewer = replace(
+        one, slices=one.slices[:-1], grid=None, refusal=("missing-slice", "cut for the test")
+    )
     assert [row.status for row in fill_store([one], tmp_path / "s", spec)] == ["reused"]
     assert filling._reused(fewer, tmp_path / "s", "none") is None
 
@@ -121,7 +128,9 @@ def test_a_store_that_another_process_fills_is_left_alone(found, tmp_path, spec)
     os.close(held)
 
 
-def test_a_full_disk_is_told_and_what_is_done_stays(found, whole, tmp_path, spec, monkeypatch, bytes_of):
+def test_a_full_disk_is_told_and_what_is_done_stays(
+    found, whole, tmp_path, spec, monkeypatch, bytes_of
+):
     out, real = tmp_path / "s", filling.prepare_series
 
     def full(one, *rest):
@@ -138,11 +147,16 @@ def test_a_full_disk_is_told_and_what_is_done_stays(found, whole, tmp_path, spec
 
 
 def test_no_file_name_tells_an_id(whole):
-    assert not [p for p in whole.rglob("*") if any(word in p.name for word in ("p0", "p1", "p2", "2.25"))]
+    assert not [
+        p for p in whole.rglob("*") if any(word in p.name for word in ("p0", "p1", "p2", "2.25"))
+    ]
 
 
 def test_refused_ids_that_are_formulas_are_listed_once_as_text(found, tmp_path, spec):
-    named = [replace(one, patient_id="=1+1", series_uid="=2+2") if one.patient_id == "gap" else one for one in found]
+    named = [
+        replace(one, patient_id="=1+1", series_uid="=2+2") if one.patient_id == "gap" else one
+        for one in found
+    ]
     for _ in range(2):
         list(fill_store(named, tmp_path / "s", spec))
     (row,) = filling.read_refused(tmp_path / "s")

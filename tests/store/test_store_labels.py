@@ -18,13 +18,22 @@ def write(tmp_path):
     return writer
 
 
-@pytest.mark.parametrize("text", ["id,cancer\na,0\nb,1\n", "patient_id,label\r\na,0\r\nb,1\r\n", "\ufeffid,cancer\n a , 0.0\n\nb,1.0"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id,cancer\na,0\nb,1\n",
+        "patient_id,label\r\na,0\r\nb,1\r\n",
+        "\ufeffid,cancer\n a , 0.0\n\nb,1.0",
+    ],
+)
 def test_kaggles_and_our_form_are_read(write, text):
     assert dict(read_labels(write(text)).label) == {"a": 0, "b": 1}
 
 
 def test_further_columns_are_kept_but_for_those_that_may_identify(write):
-    labels = read_labels(write('patient_id,label,sex,Patient Name,birth_date,site\na,0,F,Doe^Jane,1950,"x, y"\n'))
+    labels = read_labels(
+        write('patient_id,label,sex,Patient Name,birth_date,site\na,0,F,Doe^Jane,1950,"x, y"\n')
+    )
     assert labels.more == {"sex": {"a": "F"}, "site": {"a": "x, y"}}
 
 
@@ -34,7 +43,10 @@ def test_further_columns_are_kept_but_for_those_that_may_identify(write):
         ("", "empty"),
         ("\n \n", "empty"),
         ("id,cancer\n", "no patients"),
-        ("id,label\na,1\n", ":1: found the columns id, label; expected `patient_id,label` or `id,cancer`"),
+        (
+            "id,label\na,1\n",
+            ":1: found the columns id, label; expected `patient_id,label` or `id,cancer`",
+        ),
         ("patient_id\na\n", ":1: found the columns patient_id"),
         ("id,cancer,cancer\na,0,0\n", ":1: column 'cancer' is there twice"),
         ("id,cancer\na,0\nb,1\na,1\n", ":4: id a is there twice, first in line 2"),
@@ -69,13 +81,21 @@ def test_patients_without_label_are_counted_and_none_at_all_is_an_error(write, c
         labels.matched({"c"})
 
 
-ids = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF, exclude_categories=["Cc", "Zs", "Zl", "Zp"]), min_size=1, max_size=8)
+ids = st.text(
+    st.characters(
+        min_codepoint=33, max_codepoint=0x2FF, exclude_categories=["Cc", "Zs", "Zl", "Zp"]
+    ),
+    min_size=1,
+    max_size=8,
+)
 
 
 @given(st.dictionaries(ids, st.tuples(st.integers(0, 1), ids), min_size=1, max_size=6))
 def test_what_is_written_is_read_back(tmp_path_factory, table):
     path = tmp_path_factory.mktemp("labels") / "labels.csv"
-    labels = Labels(path, {k: v[0] for k, v in table.items()}, {"site": {k: v[1] for k, v in table.items()}})
+    labels = Labels(
+        path, {k: v[0] for k, v in table.items()}, {"site": {k: v[1] for k, v in table.items()}}
+    )
     path.write_text(labels_text(labels), encoding="utf-8")
     again = read_labels(path)
     assert dict(again.label) == dict(labels.label)

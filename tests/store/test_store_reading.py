@@ -29,7 +29,11 @@ def test_a_scan_comes_back_as_it_was_prepared(store, found, spec):
     assert (stored.affine == scan.affine).all()
     assert stored.candidates == scan.candidates
     assert stored.warnings == scan.warnings
-    assert (stored.patient_id, stored.series_uid, stored.shape) == ("p1", one.series_uid, scan.hu.shape)
+    assert (stored.patient_id, stored.series_uid, stored.shape) == (
+        "p1",
+        one.series_uid,
+        scan.hu.shape,
+    )
     assert stored.is_synthetic
 
 
@@ -43,8 +47,13 @@ def test_zarr_python_reads_the_same_values(store, whole):
         assert (group["mask"][:] == store.read(uid).mask()).all()
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(share=st.tuples(*[st.floats(-0.4, 1.4)] * 3), size=st.one_of(st.integers(1, 70), st.tuples(*[st.integers(1, 40)] * 3)))
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    share=st.tuples(*[st.floats(-0.4, 1.4)] * 3),
+    size=st.one_of(st.integers(1, 70), st.tuples(*[st.integers(1, 40)] * 3)),
+)
 def test_a_crop_is_a_slice_with_air_outside(store, share, size):
     scan = store.read(store.manifest["series_uid"][0])
     edges = (size,) * 3 if isinstance(size, int) else size
@@ -59,7 +68,9 @@ def test_a_crop_is_a_slice_with_air_outside(store, share, size):
 def test_many_crops_equal_one_by_one(store):
     scan = store.read(store.manifest["series_uid"][2])
     centres = np.random.default_rng(0).uniform(-5, 90, (9, 3))
-    assert (scan.crops(centres, 24) == np.stack([scan.crop(centre, 24) for centre in centres])).all()
+    assert (
+        scan.crops(centres, 24) == np.stack([scan.crop(centre, 24) for centre in centres])
+    ).all()
     assert scan.mask_crops(centres, (8, 9, 10)).shape == (9, 8, 9, 10)
 
 
@@ -79,7 +90,12 @@ def test_what_is_no_store_or_unknown_is_told(store, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("preparation.json", "{"), ("manifest.parquet", "PAR1"), ("preparation.json", None), ("manifest.parquet", None)],
+    [
+        ("preparation.json", "{"),
+        ("manifest.parquet", "PAR1"),
+        ("preparation.json", None),
+        ("manifest.parquet", None),
+    ],
 )
 def test_a_damaged_store_does_not_open(whole, tmp_path, name, content):
     shutil.copytree(whole, tmp_path / "s")

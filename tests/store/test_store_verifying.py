@@ -1,4 +1,7 @@
-"""Verify names what is damaged, wherever a bit flips; repair and prepare give the same bytes again."""
+"""Verify names what is damaged, wherever a bit flips.
+
+Repair and prepare give the same bytes again.
+"""
 
 import shutil
 
@@ -58,7 +61,9 @@ def test_one_changed_byte_anywhere_is_found_and_mended(found, whole, copy, spec,
     assert bytes_of(copy) == bytes_of(whole)
 
 
-@pytest.mark.parametrize("name", ["manifest.parquet", "refused.csv", "group", "hu/c/0/0/0", "picture"])
+@pytest.mark.parametrize(
+    "name", ["manifest.parquet", "refused.csv", "group", "hu/c/0/0/0", "picture"]
+)
 def test_one_missing_file_is_found_and_mended(found, whole, copy, spec, bytes_of, name):
     path_of(copy, name).unlink()
     damaged = problems(copy)

@@ -12,16 +12,29 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 @pytest.fixture(scope="session")
 def blobs(tmp_path_factory):
-    """An npz of 72 nodules of 60 patients: bright blobs are malignant, dark ones are not, with noise."""
+    """An npz of 72 nodules of 60 patients.
+
+    Bright blobs are malignant, dark ones are not, with noise.
+    """
     rng = np.random.default_rng(5)
     patients = np.array([f"p{i:02}" for i in [*range(60), *range(12)]])
     label = np.array([int(name[1:]) % 2 for name in patients], np.int8)
     y, x = np.mgrid[-5:5, -5:5] + 0.5
     radius = rng.uniform(2, 4, len(label))
     blob = (y**2 + x**2)[None] < radius[:, None, None] ** 2
-    images = -850 + blob * np.where(label, 900, 500)[:, None, None] + rng.normal(0, 80, (len(label), 10, 10))
+    images = (
+        -850
+        + blob * np.where(label, 900, 500)[:, None, None]
+        + rng.normal(0, 80, (len(label), 10, 10))
+    )
     path = tmp_path_factory.mktemp("cohort") / "blobs.npz"
-    np.savez(path, images=images.astype(np.int16), label=label, patient_id=patients, diameter_mm=2 * radius)
+    np.savez(
+        path,
+        images=images.astype(np.int16),
+        label=label,
+        patient_id=patients,
+        diameter_mm=2 * radius,
+    )
     return path
 
 
@@ -38,7 +51,13 @@ def experiment_of(blobs):
             "training": {
                 "epochs": 4,
                 "batch_size": 8,
-                "augmentation": {"flips": True, "quarter_turns": True, "shift_voxels": 1, "rotate_degrees": 20, "noise_hu": 20},
+                "augmentation": {
+                    "flips": True,
+                    "quarter_turns": True,
+                    "shift_voxels": 1,
+                    "rotate_degrees": 20,
+                    "noise_hu": 20,
+                },
             },
             "evaluation": {"bootstrap": 100},
         }

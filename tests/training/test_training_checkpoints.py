@@ -1,4 +1,7 @@
-"""Two generations, each whole and checked; the newest that holds is taken, and a foreign one never."""
+"""Two generations, each whole and checked.
+
+The newest that holds is taken, and a foreign one never.
+"""
 
 import json
 
@@ -10,8 +13,15 @@ from lungnet.training.checkpoints import Checkpoint, load_checkpoint, save_check
 
 
 def state(epoch):
-    arrays = {"network.0": np.full((2, 3), epoch, np.float32), "optimizer.0": np.array(epoch, np.int64)}
-    return Checkpoint(epoch, arrays, {"history": [{"loss": 1 / (i + 3)} for i in range(epoch)], "best_epoch": epoch - 1})
+    arrays = {
+        "network.0": np.full((2, 3), epoch, np.float32),
+        "optimizer.0": np.array(epoch, np.int64),
+    }
+    return Checkpoint(
+        epoch,
+        arrays,
+        {"history": [{"loss": 1 / (i + 3)} for i in range(epoch)], "best_epoch": epoch - 1},
+    )
 
 
 @pytest.fixture
@@ -72,7 +82,12 @@ def test_a_half_missing_generation_falls_back(folder, how):
     if how == "missing":
         (folder / "epoch-00003.npz").unlink()
     else:
-        text = {"cut": (folder / "epoch-00003.json").read_text()[:-9], "empty": "", "text": "{", "list": "[]"}[how]
+        text = {
+            "cut": (folder / "epoch-00003.json").read_text()[:-9],
+            "empty": "",
+            "text": "{",
+            "list": "[]",
+        }[how]
         (folder / "epoch-00003.json").write_text(text)
     assert load_checkpoint(folder, "abc").epoch == 2
 
@@ -85,7 +100,9 @@ def test_an_array_file_without_description_does_not_count(folder):
 def test_all_damaged_is_an_error_that_says_what_to_do(folder):
     damage(folder / "epoch-00003.npz")
     damage(folder / "epoch-00002.npz")
-    with pytest.raises(CheckpointError, match=r"no checkpoint passes its checks .* train into another --run"):
+    with pytest.raises(
+        CheckpointError, match=r"no checkpoint passes its checks .* train into another --run"
+    ):
         load_checkpoint(folder, "abc")
 
 
@@ -109,7 +126,10 @@ def test_a_pickle_is_never_loaded_even_under_a_right_checksum(folder):
     for epoch in (2, 3):
         path = folder / f"epoch-0000{epoch}.json"
         (folder / f"epoch-0000{epoch}.npz").write_bytes(buffer.getvalue())
-        note = {**json.loads(path.read_text()), "sha256": hashlib.sha256(buffer.getvalue()).hexdigest()}
+        note = {
+            **json.loads(path.read_text()),
+            "sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
+        }
         del note["note_sha256"]
         write_json(path, {**note, "note_sha256": canonical_hash(note)})
     with pytest.raises(CheckpointError, match="is damaged"):

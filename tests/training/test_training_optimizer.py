@@ -16,9 +16,13 @@ def test_weight_decay_moves_kernels_and_spares_biases_norms_and_slopes(activatio
     from lungnet.models.build import build_model
     from lungnet.training.optimizer import build_optimizer
 
-    config = ModelConfig(channels=(2, 3), hidden=(3,), activation=activation, bag_pooling=bag_pooling)
+    config = ModelConfig(
+        channels=(2, 3), hidden=(3,), activation=activation, bag_pooling=bag_pooling
+    )
     network = build_model(config, InputConfig(kind="bag", size=(8, 8, 8), candidates=2))
-    optimizer = build_optimizer(OptimizerConfig(learning_rate=0.1, weight_decay=0.5, warmup=0), steps=10)
+    optimizer = build_optimizer(
+        OptimizerConfig(learning_rate=0.1, weight_decay=0.5, warmup=0), steps=10
+    )
     variables = network.trainable_variables
     for variable in variables:
         variable.assign(np.ones(variable.shape))
@@ -27,8 +31,12 @@ def test_weight_decay_moves_kernels_and_spares_biases_norms_and_slopes(activatio
     spared = {variable.name for variable in variables if np.allclose(variable, 1)}
     assert moved == {"kernel"}
     slope = "alpha" if activation == "prelu" else "p"
-    assert spared == {"bias", "gamma", "beta", slope} | ({"leak"} if bag_pooling == "noisy_or" else set())
-    assert_allclose(np.asarray(next(v for v in variables if v.name == "kernel")), 1 - 0.1 * 0.5, atol=1e-6)
+    assert spared == {"bias", "gamma", "beta", slope} | (
+        {"leak"} if bag_pooling == "noisy_or" else set()
+    )
+    assert_allclose(
+        np.asarray(next(v for v in variables if v.name == "kernel")), 1 - 0.1 * 0.5, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("warmup", [0.0, 0.25])
@@ -36,14 +44,18 @@ def test_the_rate_rises_linearly_and_falls_as_a_cosine_to_a_hundredth(warmup):
     from lungnet.training.optimizer import build_optimizer
 
     steps, peak = 40, 0.03
-    schedule = build_optimizer(OptimizerConfig(learning_rate=peak, warmup=warmup), steps)._learning_rate
+    schedule = build_optimizer(
+        OptimizerConfig(learning_rate=peak, warmup=warmup), steps
+    )._learning_rate
     first = int(warmup * steps)
     for step in (0, 1, first - 1, first, 20, steps - 1, steps, steps + 5):
         if step < 0:
             continue
         share = min(1.0, (step - first) / (steps - first))
         cosine = peak * (0.01 + 0.99 * (1 + math.cos(math.pi * share)) / 2)
-        assert_allclose(float(schedule(step)), peak * step / first if step < first else cosine, rtol=1e-5)
+        assert_allclose(
+            float(schedule(step)), peak * step / first if step < first else cosine, rtol=1e-5
+        )
 
 
 def test_one_step_in_all_is_enough():

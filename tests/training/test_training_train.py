@@ -1,4 +1,7 @@
-"""A tiny training from cohort to bundle: its files, its figures, its interruptions, its refusals."""
+"""A tiny training from cohort to bundle.
+
+Its files, its figures, its interruptions, its refusals.
+"""
 
 import json
 
@@ -14,7 +17,11 @@ from lungnet.errors import CheckpointError, ConfigError, InputError, StoreError,
 def weights(run):
     found = {}
     with h5py.File(run / "bundle" / "model.weights.h5") as file:
-        file.visititems(lambda name, item: found.__setitem__(name, item[()]) if isinstance(item, h5py.Dataset) else None)
+        file.visititems(
+            lambda name, item: (
+                found.__setitem__(name, item[()]) if isinstance(item, h5py.Dataset) else None
+            )
+        )
     return found
 
 
@@ -33,7 +40,9 @@ def folds(tmp_path_factory, experiment_of, quiet):
     from lungnet.training.train import train
 
     folder = tmp_path_factory.mktemp("runs") / "folds"
-    experiment = experiment_of(data={"folds": 2}, training={"epochs": 2}, model={"activation": "relu"})
+    experiment = experiment_of(
+        data={"folds": 2}, training={"epochs": 2}, model={"activation": "relu"}
+    )
     train(experiment, folder, resume=False, epoch_done=quiet)
     return folder, experiment
 
@@ -42,7 +51,18 @@ def test_a_run_leaves_every_file_of_the_contract_and_nothing_half_written(run, e
     folder, _ = run
     names = {path.name for path in folder.iterdir()}
     told_last = {"predictions.csv", "metrics.json", "bundle"}
-    assert names == {"config.yaml", "environment.json", "splits.csv", "history.csv", "tensorboard", "checkpoints"} | told_last
+    assert (
+        names
+        == {
+            "config.yaml",
+            "environment.json",
+            "splits.csv",
+            "history.csv",
+            "tensorboard",
+            "checkpoints",
+        }
+        | told_last
+    )
     assert load_experiment(folder / "config.yaml").config_hash() == experiment_of().config_hash()
     assert not list(folder.rglob(".unfinished*"))
     assert len(list((folder / "checkpoints" / "main").glob("*.npz"))) == 2
@@ -55,7 +75,14 @@ def test_a_run_leaves_every_file_of_the_contract_and_nothing_half_written(run, e
 
 def test_predictions_begin_with_the_columns_of_the_contract_and_hold_everybody_once(run):
     table = pd.read_csv(run[0] / "predictions.csv")
-    assert table.columns[:6].tolist() == ["patient_id", "series_uid", "split", "fold", "label", "probability"]
+    assert table.columns[:6].tolist() == [
+        "patient_id",
+        "series_uid",
+        "split",
+        "fold",
+        "label",
+        "probability",
+    ]
     assert len(table) == 72
     assert table["series_uid"].is_unique
     assert table["probability"].between(0, 1).all()
@@ -68,7 +95,15 @@ def test_the_history_has_a_row_per_epoch(run):
     history = pd.read_csv(run[0] / "history.csv")
     assert history["network"].eq("main").all()
     assert history["epoch"].tolist() == list(range(len(history)))
-    assert history.columns.tolist() == ["network", "epoch", "loss", "auc", "val_loss", "val_auc", "learning_rate"]
+    assert history.columns.tolist() == [
+        "network",
+        "epoch",
+        "loss",
+        "auc",
+        "val_loss",
+        "val_auc",
+        "learning_rate",
+    ]
     assert history.notna().all(axis=None)
 
 
@@ -95,7 +130,11 @@ def test_probabilities_are_the_calibrated_logits_of_the_network_in_the_bundle(ru
     logits = predict_logits(network, bundle.experiment, load_cohort(bundle.experiment), range(72))
     table = pd.read_csv(run[0] / "predictions.csv")
     np.testing.assert_allclose(table["logit"], logits, atol=1e-6)
-    np.testing.assert_allclose(table["probability"], Calibration.from_json(dict(bundle.calibration)).apply(table["logit"]), rtol=1e-12)
+    np.testing.assert_allclose(
+        table["probability"],
+        Calibration.from_json(dict(bundle.calibration)).apply(table["logit"]),
+        rtol=1e-12,
+    )
     assert bundle.training["export_difference"] <= 1e-4
     assert bundle.training["patients"] == table.groupby("split")["patient_id"].nunique().to_dict()
     assert bundle.training["synthetic"] is False
@@ -121,14 +160,24 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(run, tmp_path, experiment_o
     assert whole.keys() == resumed.keys()
     for name, value in whole.items():
         np.testing.assert_array_equal(value, resumed[name], err_msg=name)
-    for name in ("history.csv", "predictions.csv", "metrics.json", "splits.csv", "config.yaml", "environment.json"):
+    for name in (
+        "history.csv",
+        "predictions.csv",
+        "metrics.json",
+        "splits.csv",
+        "config.yaml",
+        "environment.json",
+    ):
         assert (folder / name).read_bytes() == (run[0] / name).read_bytes(), name
 
 
 def test_a_finished_run_resumes_to_itself_without_training(run, experiment_of):
     from lungnet.training.train import train
 
-    before = {name: (run[0] / name).read_bytes() for name in ("history.csv", "predictions.csv", "metrics.json")}
+    before = {
+        name: (run[0] / name).read_bytes()
+        for name in ("history.csv", "predictions.csv", "metrics.json")
+    }
     epochs = []
     train(experiment_of(), run[0], resume=True, epoch_done=lambda _, row: epochs.append(row))
     assert epochs == []
@@ -172,9 +221,15 @@ def test_with_folds_every_patient_is_judged_by_a_network_that_never_saw_them(fol
     assert table["series_uid"].is_unique
     splits = pd.read_csv(folder / "splits.csv")
     held = splits[splits["split"] == "test"]
-    assert set(zip(held["series_uid"], held["fold"], strict=True)) == set(zip(table["series_uid"], table["fold"], strict=True))
+    assert set(zip(held["series_uid"], held["fold"], strict=True)) == set(
+        zip(table["series_uid"], table["fold"], strict=True)
+    )
     assert set(pd.read_csv(folder / "history.csv")["network"]) == {"fold-0", "fold-1", "final"}
-    assert {path.name for path in (folder / "checkpoints").iterdir()} == {"fold-0", "fold-1", "final"}
+    assert {path.name for path in (folder / "checkpoints").iterdir()} == {
+        "fold-0",
+        "fold-1",
+        "final",
+    }
     figures = json.loads((folder / "metrics.json").read_text())
     assert figures["n"] == 72
 
@@ -192,8 +247,13 @@ def test_a_wrong_name_is_told_with_its_line_before_any_work(tmp_path, blobs, qui
     from lungnet.training.train import train
 
     path = tmp_path / "a.yaml"
-    path.write_text(f"data: {{kind: nodules, path: {blobs}}}\ninput: {{kind: nodule, size: [8, 8]}}\nmodel:\n  activation: preluu\n")
-    with pytest.raises(ConfigError, match=r"a\.yaml:4: model\.activation\.name is 'preluu'; did you mean prelu\?"):
+    path.write_text(
+        f"data: {{kind: nodules, path: {blobs}}}\ninput: {{kind: nodule, size: [8, 8]}}\nmodel:\n  "
+        "activation: preluu\n"
+    )
+    with pytest.raises(
+        ConfigError, match=r"a\.yaml:4: model\.activation\.name is 'preluu'; did you mean prelu\?"
+    ):
         train(load_experiment(path), tmp_path / "run", resume=False, epoch_done=quiet)
     assert not (tmp_path / "run").exists()
 
@@ -210,24 +270,36 @@ def test_a_cohort_that_cannot_be_read_or_split_leaves_no_run(tmp_path, experimen
 def test_a_dry_run_says_what_would_be_done(experiment_of):
     from lungnet.training.train import dry_run
 
-    assert dry_run(experiment_of()).startswith("72 samples of 60 patients, 36 positive; 1 split(s), the first ")
+    assert dry_run(experiment_of()).startswith(
+        "72 samples of 60 patients, 36 positive; 1 split(s), the first "
+    )
 
 
 @pytest.fixture
 def task_of(tmp_path):
     from lungnet.training.fit import Task
 
-    return Task("main", list(range(48)), list(range(48, 72)), tmp_path / "checkpoints", tmp_path / "tensorboard")
+    return Task(
+        "main",
+        list(range(48)),
+        list(range(48, 72)),
+        tmp_path / "checkpoints",
+        tmp_path / "tensorboard",
+    )
 
 
-def test_a_loss_that_is_no_number_stops_and_keeps_the_checkpoint(monkeypatch, experiment_of, task_of):
+def test_a_loss_that_is_no_number_stops_and_keeps_the_checkpoint(
+    monkeypatch, experiment_of, task_of
+):
     import keras
 
     from lungnet.datasets.load import load_cohort
     from lungnet.training import fit as fitting
 
     def exploding(config, steps):
-        return keras.optimizers.SGD(keras.optimizers.schedules.PiecewiseConstantDecay([steps // 4], [1e-3, 1e30]))
+        return keras.optimizers.SGD(
+            keras.optimizers.schedules.PiecewiseConstantDecay([steps // 4], [1e-3, 1e30])
+        )
 
     monkeypatch.setattr(fitting, "build_optimizer", exploding)
     rows = []
@@ -236,14 +308,18 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_checkpoint(monkeypatch, ex
     assert rows
     kept = fitting.load_checkpoint(task_of.folder, experiment_of().config_hash())
     assert kept.epoch == len(rows)
-    assert all(np.isfinite(value).all() for name, value in kept.arrays.items() if name.startswith("best."))
+    assert all(
+        np.isfinite(value).all() for name, value in kept.arrays.items() if name.startswith("best.")
+    )
 
 
 def test_patience_ends_a_training_and_the_best_weights_count(experiment_of, task_of):
     from lungnet.datasets.load import load_cohort
     from lungnet.training.fit import fit
 
-    experiment = experiment_of(training={"epochs": 50, "patience": 1}, optimizer={"learning_rate": 0.5})
+    experiment = experiment_of(
+        training={"epochs": 50, "patience": 1}, optimizer={"learning_rate": 0.5}
+    )
     trained = fit(experiment, load_cohort(experiment), task_of, lambda _: None)
     losses = [row["val_loss"] for row in trained.history]
     assert trained.best_epoch == int(np.argmin(losses)) == len(losses) - 2 < 48

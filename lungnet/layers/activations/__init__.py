@@ -17,8 +17,12 @@ ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "tanh": partial(keras.layers.Activation, "tanh"),
     "relu": keras.layers.ReLU,
     "elu": keras.layers.ELU,  # Clevert et al. 2016, arXiv:1511.07289
-    "leaky_relu": partial(keras.layers.LeakyReLU, negative_slope=1 / 100),  # Maas et al. 2013: a = 100
-    "very_leaky_relu": partial(keras.layers.LeakyReLU, negative_slope=1 / 5.5),  # Xu et al. 2015, arXiv:1505.00853: a = 5.5
+    "leaky_relu": partial(
+        keras.layers.LeakyReLU, negative_slope=1 / 100
+    ),  # Maas et al. 2013: a = 100
+    "very_leaky_relu": partial(
+        keras.layers.LeakyReLU, negative_slope=1 / 5.5
+    ),  # Xu et al. 2015, arXiv:1505.00853: a = 5.5
     "prelu": PReLU,
     "rrelu": RReLU,
     "rrelu_slope": RReLUSlope,

@@ -8,12 +8,15 @@ from keras import ops
 
 
 class NoisyHardTanh(keras.layers.Layer):
-    """Noisy hard tanh after Gulcehre et al. 2016 (arXiv:1603.00391, algorithm 1, half-normal noise).
+    """Noisy hard tanh after Gulcehre et al.
+
+    2016 (arXiv:1603.00391, algorithm 1, half-normal noise).
 
     With h the hard function, u its linear part, `delta = h(x) - u(x)`:
-    `y = alpha * h(x) + (1 - alpha) * u(x) + d(x) * sigma(x) * eps`, where `d(x) = -sign(x) * sign(1 - alpha)`,
-    `sigma(x) = c * (sigmoid(p * delta) - 0.5)^2`, p learned for each channel, and eps the absolute value of a standard
-    normal draw in training, its mean sqrt(2 / pi) at test. Where the unit does not saturate, delta is 0 and so is the noise.
+    `y = alpha * h(x) + (1 - alpha) * u(x) + d(x) * sigma(x) * eps`, where `d(x) = -sign(x) * sign(1
+    - alpha)`, `sigma(x) = c * (sigmoid(p * delta) - 0.5)^2`, p learned for each channel, and eps
+    the absolute value of a standard normal draw in training, its mean sqrt(2 / pi) at test. Where
+    the unit does not saturate, delta is 0 and so is the noise.
 
     Args:
         alpha: share of the hard function; above 1 the mean leans back into the linear range.
@@ -21,7 +24,9 @@ class NoisyHardTanh(keras.layers.Layer):
         seed: of the layer's own `SeedGenerator`, whose state is saved with the weights.
     """
 
-    def __init__(self, alpha: float = 1.15, c: float = 1.0, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, alpha: float = 1.15, c: float = 1.0, seed: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.alpha = alpha
         self.c = c
@@ -44,11 +49,16 @@ class NoisyHardTanh(keras.layers.Layer):
         """Any shape with channels last in, the same shape out."""
         hard, linear = self.hard(x), self.linear(x)
         if training:
-            noise = ops.abs(keras.random.normal(ops.shape(x), dtype=self.compute_dtype, seed=self.seed_generator))
+            noise = ops.abs(
+                keras.random.normal(
+                    ops.shape(x), dtype=self.compute_dtype, seed=self.seed_generator
+                )
+            )
         else:
             noise = math.sqrt(2 / math.pi)
         direction = -ops.sign(x) * math.copysign(1.0, 1.0 - self.alpha)
-        # The authors' published code has a `+` before the noise term's square where the paper multiplies; this is the paper.
+        # The authors' published code has a `+` before the noise term's square where the paper
+        # multiplies; this is the paper.
         spread = self.c * ops.square(ops.sigmoid(ops.cast(self.p, x.dtype) * (hard - linear)) - 0.5)
         return self.alpha * hard + (1.0 - self.alpha) * linear + direction * spread * noise
 
@@ -62,7 +72,10 @@ class NoisyHardTanh(keras.layers.Layer):
 
 
 class NoisyHardSigmoid(NoisyHardTanh):
-    """Noisy hard sigmoid: as `NoisyHardTanh` with `h(x) = clip(x / 4 + 1 / 2, 0, 1)` and `u(x) = x / 4 + 1 / 2`."""
+    """Noisy hard sigmoid.
+
+    As `NoisyHardTanh` with `h(x) = clip(x / 4 + 1 / 2, 0, 1)` and `u(x) = x / 4 + 1 / 2`.
+    """
 
     def hard(self, x: Any) -> Any:
         """The saturating function."""

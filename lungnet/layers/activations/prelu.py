@@ -8,9 +8,9 @@ import keras
 class PReLU(keras.layers.PReLU):
     """Parametric ReLU, `y = x` where x > 0, else `slope * x` with a learned slope.
 
-    Unlike Keras' layer, whose default learns a slope for every pixel, a slope is shared over space as in the paper
-    (He et al. 2015, arXiv:1502.01852, section 2.1), which also starts it at 0.25 and spares it from weight decay (the
-    trainer does so for every variable named `alpha`).
+    Unlike Keras' layer, whose default learns a slope for every pixel, a slope is shared over space
+    as in the paper (He et al. 2015, arXiv:1502.01852, section 2.1), which also starts it at 0.25
+    and spares it from weight decay (the trainer does so for every variable named `alpha`).
 
     Args:
         per_channel: one slope for each channel (the last axis); otherwise one for the whole layer.

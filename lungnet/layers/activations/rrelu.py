@@ -1,4 +1,7 @@
-"""RReLU in both conventions: x / a with a uniform, and slope * x with the slope uniform. They are not the same law."""
+"""RReLU in both conventions: x / a with a uniform, and slope * x with the slope uniform.
+
+They are not the same law.
+"""
 
 from typing import Any
 
@@ -9,7 +12,8 @@ from keras import ops
 class RReLU(keras.layers.Layer):
     """Randomized leaky ReLU after Xu et al. 2015 (arXiv:1505.00853, section 2.4).
 
-    For x < 0: in training `y = x / a`, a drawn from U(low, high) for every element; at test `y = x / ((low + high) / 2)`.
+    For x < 0: in training `y = x / a`, a drawn from U(low, high) for every element; at test `y = x
+    / ((low + high) / 2)`.
 
     Args:
         low: smallest divisor, above 0; at least 1 for a slope not above 1.
@@ -17,7 +21,9 @@ class RReLU(keras.layers.Layer):
         seed: of the layer's own `SeedGenerator`, whose state is saved with the weights.
     """
 
-    def __init__(self, low: float = 3.0, high: float = 8.0, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, low: float = 3.0, high: float = 8.0, seed: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         if not 0 < low <= high:
             raise ValueError(f"low {low} and high {high}; expected 0 < low <= high")
@@ -28,7 +34,9 @@ class RReLU(keras.layers.Layer):
 
     def slopes(self, shape: Any) -> Any:
         """Random slopes of the negative half, one for each element."""
-        return 1.0 / keras.random.uniform(shape, self.low, self.high, dtype=self.compute_dtype, seed=self.seed_generator)
+        return 1.0 / keras.random.uniform(
+            shape, self.low, self.high, dtype=self.compute_dtype, seed=self.seed_generator
+        )
 
     def mean_slope(self) -> float:
         """The slope at test."""
@@ -49,10 +57,12 @@ class RReLU(keras.layers.Layer):
 
 
 class RReLUSlope(RReLU):
-    """Randomized leaky ReLU by its slope: drawn from U(low, high) in training, the mean of the two at test.
+    """Randomized leaky ReLU by its slope.
 
-    This is what other libraries call RReLU. Its mean slope, 0.229 by default, is larger than that of the paper's law
-    (0.196 in training), so that results of the two must not be mixed.
+    Drawn from U(low, high) in training, the mean of the two at test.
+
+    This is what other libraries call RReLU. Its mean slope, 0.229 by default, is larger than that
+    of the paper's law (0.196 in training), so that results of the two must not be mixed.
 
     Args:
         low: smallest slope, above 0.
@@ -60,12 +70,16 @@ class RReLUSlope(RReLU):
         seed: of the layer's own `SeedGenerator`.
     """
 
-    def __init__(self, low: float = 1 / 8, high: float = 1 / 3, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, low: float = 1 / 8, high: float = 1 / 3, seed: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(low=low, high=high, seed=seed, **kwargs)
 
     def slopes(self, shape: Any) -> Any:
         """Random slopes of the negative half, one for each element."""
-        return keras.random.uniform(shape, self.low, self.high, dtype=self.compute_dtype, seed=self.seed_generator)
+        return keras.random.uniform(
+            shape, self.low, self.high, dtype=self.compute_dtype, seed=self.seed_generator
+        )
 
     def mean_slope(self) -> float:
         """The slope at test."""

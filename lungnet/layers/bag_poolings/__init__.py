@@ -1,8 +1,9 @@
 """BAG_POOLINGS: how the evidence of a patient's candidates becomes one logit, by name.
 
-Each layer takes `(features, present)`, features of shape (bags, candidates, channels) and present of shape (bags,
-candidates) with 1 for a candidate and 0 for filling, and gives `(logit, weights)`: logits of shape (bags, 1), and each
-candidate's share in the answer, shape (bags, candidates), 0 where absent.
+Each layer takes `(features, present)`, features of shape (bags, candidates, channels) and present
+of shape (bags, candidates) with 1 for a candidate and 0 for filling, and gives `(logit, weights)`:
+logits of shape (bags, 1), and each candidate's share in the answer, shape (bags, candidates), 0
+where absent.
 """
 
 from collections.abc import Callable

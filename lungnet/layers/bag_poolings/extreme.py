@@ -19,19 +19,25 @@ class MaxOfBag(keras.layers.Layer):
         self.score.build(features_shape)
 
     def call(self, features: Any, present: Any) -> tuple[Any, Any]:
-        """Features (bags, candidates, channels) and present (bags, candidates) to logit and weights."""
+        """Features (bags, candidates, channels), present (bags, candidates) to logit, weights."""
         scores = ops.squeeze(self.score(features), -1) + (1.0 - present) * ABSENT
         weights = ops.one_hot(ops.argmax(scores, axis=1), features.shape[1], dtype=scores.dtype)
-        # A bag without any candidate has the scorer's bias for a logit: what is known of a patient of whom nothing is seen.
+        # A bag without any candidate has the scorer's bias for a logit: what is known of a patient
+        # of whom nothing is seen.
         is_empty = ops.equal(ops.sum(present, axis=1, keepdims=True), 0.0)
-        return ops.where(is_empty, self.score.bias, ops.max(scores, axis=1, keepdims=True)), weights * present
+        return ops.where(
+            is_empty, self.score.bias, ops.max(scores, axis=1, keepdims=True)
+        ), weights * present
 
 
 class MeanOfBag(MaxOfBag):
-    """The patient's logit is the mean over the candidates; each has the same weight. Of an empty bag it is the bias."""
+    """The patient's logit is the mean over the candidates; each has the same weight.
+
+    Of an empty bag it is the bias.
+    """
 
     def call(self, features: Any, present: Any) -> tuple[Any, Any]:
-        """Features (bags, candidates, channels) and present (bags, candidates) to logit and weights."""
+        """Features (bags, candidates, channels), present (bags, candidates) to logit, weights."""
         weights = present / ops.maximum(ops.sum(present, axis=1, keepdims=True), 1.0)
         # The scorer is linear: the score of the mean is the mean of the scores.
         return self.score(ops.sum(features * ops.expand_dims(weights, -1), axis=1)), weights

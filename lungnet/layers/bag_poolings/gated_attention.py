@@ -38,7 +38,7 @@ class GatedAttention(keras.layers.Layer):
             layer.build(shape)
 
     def call(self, features: Any, present: Any) -> tuple[Any, Any]:
-        """Features (bags, candidates, channels) and present (bags, candidates) to logit and weights."""
+        """Features (bags, candidates, channels), present (bags, candidates) to logit, weights."""
         energy = ops.squeeze(self.attention(self.value(features) * self.gate(features)), -1)
         weights = ops.softmax(energy + (1.0 - present) * ABSENT, axis=1) * present
         pooled = ops.sum(features * ops.expand_dims(weights, -1), axis=1)

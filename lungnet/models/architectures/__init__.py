@@ -1,7 +1,7 @@
 """ARCHITECTURES: what turns an image into a feature map, by name.
 
-Each takes `(x, config, parts)`: a float tensor (batch, [z,] y, x, channels), the `ModelConfig`, and the `Parts` that
-make its layers; it returns the last feature map.
+Each takes `(x, config, parts)`: a float tensor (batch, [z,] y, x, channels), the `ModelConfig`, and
+the `Parts` that make its layers; it returns the last feature map.
 """
 
 from collections.abc import Callable

@@ -26,7 +26,14 @@ class Parts:
         """A convolution with `same` padding; its bias is left to the norm where there is one."""
         layer = keras.layers.Conv2D if self.dimensions == 2 else keras.layers.Conv3D
         has_norm = self.config.norm.name != "none"
-        return layer(channels, size, strides=stride, padding="same", use_bias=not has_norm, kernel_initializer="he_normal")
+        return layer(
+            channels,
+            size,
+            strides=stride,
+            padding="same",
+            use_bias=not has_norm,
+            kernel_initializer="he_normal",
+        )
 
     def norm(self) -> Any:
         """The norm of the configuration."""
@@ -40,4 +47,6 @@ class Parts:
         """What halves the resolution."""
         if self.config.pooling.options:
             raise ChoiceError("model.pooling.options", "are not taken by any pooling")
-        return choose(POOLINGS, self.config.pooling.name, "model.pooling.name")(self.dimensions, channels)
+        return choose(POOLINGS, self.config.pooling.name, "model.pooling.name")(
+            self.dimensions, channels
+        )

@@ -1,4 +1,4 @@
-"""`plain`: the tutorial's network, stages of convolution, norm and activation with pooling between them."""
+"""`plain`: the tutorial's network: stages of convolution, norm, activation, and pooling between."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from lungnet.models.architectures.parts import Parts
 
 
 def plain(x: Any, config: ModelConfig, parts: Parts) -> Any:
-    """Stages of `blocks` times (convolution, norm, activation), pooled after each stage but the last."""
+    """Stages of `blocks` times (convolution, norm, activation), pooled after each but the last."""
     for stage, channels in enumerate(config.channels):
         for block in range(config.blocks):
             is_stem = stage == 0 and block == 0

@@ -9,7 +9,10 @@ from lungnet.models.architectures.parts import Parts
 
 
 def resnet(x: Any, config: ModelConfig, parts: Parts) -> Any:
-    """Stages of `blocks` pre-activation residual blocks (He et al. 2016, arXiv:1603.05027), pooled between stages."""
+    """Stages of `blocks` pre-activation residual blocks, pooled between stages.
+
+    He et al. 2016, arXiv:1603.05027.
+    """
     x = parts.convolution(config.channels[0], stride=config.stem_stride)(x)
     for stage, channels in enumerate(config.channels):
         for _ in range(config.blocks):
