@@ -53,7 +53,7 @@ def _make_chests(raw: Path, seed: int) -> None:
 
 
 def _prepare(raw: Path, store: Path, experiment: Experiment) -> None:
-    from lungnet.dicom import find_series
+    from lungnet.intake import find_series
     from lungnet.store import fill_store, read_labels
 
     labels = read_labels(raw / "labels.csv")
@@ -67,7 +67,7 @@ def _train(experiment: Experiment, run: Path) -> None:
     if _is_done(experiment, run):
         log.info("the run is whole already")
         return
-    from lungnet.training.progress import EpochBar
+    from lungnet.training.epoch_bar import EpochBar
     from lungnet.training.train import train
 
     with EpochBar(experiment) as bar:
@@ -84,12 +84,12 @@ def _is_done(experiment: Experiment, run: Path) -> bool:
 
 
 def _report(run: Path, report: Path) -> tuple[Metrics, Path]:
-    from lungnet.reporting.run_folder import report_predictions
+    from lungnet.reporting.run_report import report_predictions
 
     return report_predictions(run, report)
 
 
 def _words(metrics: Metrics, page: Path) -> str:
-    from lungnet.reporting.words import headline
+    from lungnet.reporting.sentences import headline
 
     return f"{headline(metrics)}\nreport: {page}"

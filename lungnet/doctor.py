@@ -66,7 +66,7 @@ def _libraries() -> Iterator[Finding]:
 def _decoders() -> Iterator[Finding]:
     from pydicom.uid import UID
 
-    from lungnet.dicom.codecs import DECODERS, LIBRARIES
+    from lungnet.intake.pixels.codecs import DECODERS, LIBRARIES
 
     for syntax, decoder in DECODERS.items():
         library = LIBRARIES[decoder]

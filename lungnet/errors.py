@@ -49,7 +49,7 @@ class SeriesRefused(InputError):
     """One series that must not be used.
 
     Attributes:
-        reason: one of the stable codes in `lungnet.dicom.reasons`.
+        reason: one of the stable codes in `lungnet.intake.reasons`.
         detail: one sentence for people, free of identifying text.
     """
 

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "tests" / "dicom"), str(HERE / "benchmarks")]
+sys.path[:0] = [str(HERE.parent / "tests" / "intake"), str(HERE / "benchmarks")]
 
 import SimpleITK as sitk  # noqa: N813
 from dicom_mutations import mutate, templates

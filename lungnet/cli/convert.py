@@ -16,7 +16,7 @@ from lungnet.cli.series import (
 )
 
 if TYPE_CHECKING:
-    from lungnet.dicom import Found
+    from lungnet.intake import Found
 
 SUMMARY = "write every usable series as NIfTI: HU, patient geometry"
 EXAMPLE = "lungnet convert data/raw --out data/nifti"
@@ -70,9 +70,9 @@ def run(args: argparse.Namespace) -> int | None:
 
 
 def _convert(found: "Found", out: Path) -> dict[str, str]:
-    from lungnet.dicom import read_series, series_key
-    from lungnet.dicom.nifti import write_nifti
     from lungnet.errors import SeriesRefused
+    from lungnet.intake import read_series, series_key
+    from lungnet.intake.formats.nifti import write_nifti
 
     row = dict.fromkeys(COLUMNS, "") | {
         "patient_id": found.patient_id,

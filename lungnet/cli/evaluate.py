@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> None:
     """Score, write, and tell the headline figures."""
     from lungnet.cli.main import print_json
     from lungnet.errors import UsageError
-    from lungnet.reporting.run_folder import report_predictions
+    from lungnet.reporting.run_report import report_predictions
 
     if args.threshold is not None and not 0 <= args.threshold <= 1:
         raise UsageError(f"--threshold {args.threshold:g} is no probability; expected 0 to 1")
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
     if args.json:
         print_json(metrics.as_json())
         return
-    from lungnet.reporting.words import diameter_sentence, headline, key_figures
+    from lungnet.reporting.sentences import diameter_sentence, headline, key_figures
 
     print(f"{metrics.verdict}: {headline(metrics)}")
     print(diameter_sentence(metrics))

@@ -13,7 +13,7 @@ from lungnet.cli.series import (
 )
 
 if TYPE_CHECKING:
-    from lungnet.dicom import SeriesRow
+    from lungnet.intake import SeriesRow
 
 SUMMARY = "say of every CT series whether it is usable, and why not"
 EXAMPLE = "lungnet inspect data/raw"
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int | None:
     """Read every series and show its row."""
     from lungnet.cli.main import print_json
-    from lungnet.dicom import choose, inspect_series
+    from lungnet.intake import choose, inspect_series
     from lungnet.progress import track
 
     found = found_series(args.paths, preparation_of(args).intake, pseudonyms_of(args))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from lungnet.config.intake import IntakeConfig
     from lungnet.config.preparation import PreparationConfig
-    from lungnet.dicom import Found, Pseudonyms
+    from lungnet.intake import Found, Pseudonyms
 
 
 def add_series_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +58,7 @@ def preparation_of(args: argparse.Namespace) -> "PreparationConfig":
 
 def pseudonyms_of(args: argparse.Namespace) -> "Pseudonyms | None":
     """What `--pseudonymise` asks for."""
-    from lungnet.dicom import Pseudonyms
+    from lungnet.intake import Pseudonyms
 
     return Pseudonyms.from_file(args.pseudonymise) if args.pseudonymise else None
 
@@ -71,9 +71,9 @@ def found_series(
     Raises:
         InputError: there is none, or a path does not exist.
     """
-    from lungnet.dicom import find_series
-    from lungnet.dicom.slices import readable
     from lungnet.errors import InputError
+    from lungnet.intake import find_series
+    from lungnet.intake.headers.slice_header import readable
 
     found = find_series(paths, limits)
     if not found:

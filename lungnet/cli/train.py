@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
     experiment = load_experiment(Path(args.config), args.overrides)
     folder = Path(args.run or f"runs/{Path(args.config).stem}-{experiment.config_hash()}")
 
-    from lungnet.training.progress import EpochBar
+    from lungnet.training.epoch_bar import EpochBar
     from lungnet.training.train import dry_run, train
 
     if args.dry_run:
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
         return
     with EpochBar(experiment) as bar:
         metrics = train(experiment, folder, resume=args.resume, epoch_done=bar.epoch_done)
-    from lungnet.reporting.words import headline
+    from lungnet.reporting.sentences import headline
 
     print(f"{metrics.verdict}: {headline(metrics)}")
     print(f"run: {folder}")

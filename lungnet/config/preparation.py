@@ -12,7 +12,7 @@ from lungnet.config.section import Section
 from lungnet.files import canonical_hash
 
 RULES_VERSION = 1
-"""Raised whenever the code of `lungnet.dicom` or `lungnet.preprocessing` would turn the same scan
+"""Raised whenever the code of `lungnet.intake` or `lungnet.preprocessing` would turn the same scan
 into other values."""
 
 

@@ -12,10 +12,10 @@ import numpy as np
 import openvino
 
 from lungnet import __version__
-from lungnet.datasets.scans import FreshScan, inputs_of
-from lungnet.dicom import Found, read_series
+from lungnet.datasets.network_inputs import FreshScan, inputs_of
 from lungnet.errors import BundleError, SeriesRefused, UsageError
 from lungnet.evaluation.calibration import Calibration
+from lungnet.intake import Found, read_series
 from lungnet.models.bundle import Bundle, open_bundle
 from lungnet.preprocessing import prepare
 from lungnet.volume import Triple, Volume, Warned

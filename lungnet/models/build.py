@@ -12,7 +12,7 @@ from lungnet.config.model import InputConfig, ModelConfig
 from lungnet.layers import BAG_POOLINGS
 from lungnet.layers.hu_window import HUWindow
 from lungnet.models.architectures import ARCHITECTURES, Parts
-from lungnet.models.choices import ChoiceError, build_choice, choose
+from lungnet.models.lookup import ChoiceError, build_choice, choose
 
 
 def build_model(config: ModelConfig, shown: InputConfig) -> keras.Model:

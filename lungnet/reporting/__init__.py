@@ -3,7 +3,7 @@
 One self-contained page, its figures and tables go out.
 """
 
-from lungnet.reporting.context import ReportContext
 from lungnet.reporting.page import write_report
+from lungnet.reporting.report_context import ReportContext
 
 __all__ = ["ReportContext", "write_report"]

@@ -15,10 +15,16 @@ from lungnet import __version__
 from lungnet.evaluation.metrics import METHODS, Metrics
 from lungnet.evaluation.predictions import check_predictions
 from lungnet.files import write_json, write_text
-from lungnet.reporting import words
-from lungnet.reporting.cases import MOST_ROWS, case_table, cases_csv, pictured_cases, shown_columns
-from lungnet.reporting.context import ReportContext
+from lungnet.reporting import sentences as words
+from lungnet.reporting.case_table import (
+    MOST_ROWS,
+    case_table,
+    cases_csv,
+    pictured_cases,
+    shown_columns,
+)
 from lungnet.reporting.figures import figures, training_curves
+from lungnet.reporting.report_context import ReportContext
 
 POLICY = (
     "default-src 'none'; img-src data:; style-src '{style}'; script-src '{script}'; base-uri "

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungnet.config.experiment import Experiment
-from lungnet.datasets.nodules import nodule_cohort
+from lungnet.datasets.nodule_cohort import nodule_cohort
 from lungnet.errors import LungnetError
 from lungnet.store import Store, StoredScan
 from lungnet.volume import to_voxels

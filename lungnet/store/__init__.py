@@ -2,10 +2,10 @@
 
 from lungnet.store.filling import fill_store
 from lungnet.store.labels import Labels, read_labels
-from lungnet.store.scans import StoredScan, first_voxels
-from lungnet.store.stores import Store
-from lungnet.store.verifying import Checked, repair_store, verify_store
-from lungnet.store.workers import FilledRow
+from lungnet.store.prepared_store import Store
+from lungnet.store.series_worker import FilledRow
+from lungnet.store.stored_scan import StoredScan, first_voxels
+from lungnet.store.verification import Checked, repair_store, verify_store
 
 __all__ = [
     "Checked",

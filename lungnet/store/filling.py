@@ -13,15 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lungnet.config.preparation import PreparationConfig
-from lungnet.dicom import Found, series_key
 from lungnet.errors import InputError, MachineError, StoreError, UsageError
 from lungnet.files import UNFINISHED, harmless, machine_error, remove_unfinished
+from lungnet.intake import Found, series_key
 from lungnet.store.labels import Labels
 from lungnet.store.layout import PICTURES, PREPARATION, SCANS, scan_folder, scan_keys
 from lungnet.store.manifest import Refusal, read_refused, store_labels, write_tables
-from lungnet.store.scans import read_attributes
-from lungnet.store.stores import read_preparation, write_preparation
-from lungnet.store.workers import FilledRow, filled, prepare_series, set_up_worker
+from lungnet.store.prepared_store import read_preparation, write_preparation
+from lungnet.store.series_worker import FilledRow, filled, prepare_series, set_up_worker
+from lungnet.store.stored_scan import read_attributes
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Each worker is one thread: more workers, not more threads, fill the cores without waiting for
@@ -43,7 +43,7 @@ def fill_store(
     the disk is full; the same call goes on from there.
 
     Args:
-        found: from `lungnet.dicom.find_series`.
+        found: from `lungnet.intake.find_series`.
         out: the store's folder; made where it is not.
         spec: the same for all scans of a store.
         jobs: processes; with 1 all is done in this one.

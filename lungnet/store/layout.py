@@ -1,6 +1,6 @@
 """Where what lies in a store, and under which name.
 
-The key of a scan is `lungnet.dicom.series_key` of its ids.
+The key of a scan is `lungnet.intake.series_key` of its ids.
 """
 
 from pathlib import Path

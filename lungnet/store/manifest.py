@@ -15,9 +15,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lungnet.dicom import SeriesRow, choose
 from lungnet.errors import LabelsError, StoreError
 from lungnet.files import file_hash, replacing, write_text
+from lungnet.intake import SeriesRow, choose
 from lungnet.store.labels import Labels, labels_text, read_labels
 from lungnet.store.layout import (
     GROUP,
@@ -29,7 +29,7 @@ from lungnet.store.layout import (
     scan_folder,
     scan_keys,
 )
-from lungnet.store.scans import read_attributes
+from lungnet.store.stored_scan import read_attributes
 
 SCHEMA = pa.schema(
     [

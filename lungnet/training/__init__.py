@@ -5,7 +5,7 @@ Checkpoints, history, held-out predictions and a bundle.
 
 import os
 
-from lungnet.silence import silence
+from lungnet.native_stderr import silence
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with (

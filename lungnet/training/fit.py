@@ -15,9 +15,9 @@ from lungnet.datasets.cohort import Cohort
 from lungnet.errors import LungnetError
 from lungnet.models.build import build_model
 from lungnet.seeds import derive
+from lungnet.training.checkpoint_callback import EpochDone, Keeper, TrainingState
 from lungnet.training.checkpoints import load_checkpoint
 from lungnet.training.determinism import set_up
-from lungnet.training.keeper import EpochDone, Keeper, TrainingState
 from lungnet.training.optimizer import build_optimizer
 
 log = logging.getLogger("lungnet")

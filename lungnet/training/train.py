@@ -10,14 +10,14 @@ import pandas as pd
 
 from lungnet.config.experiment import Experiment
 from lungnet.datasets.cohort import Cohort
-from lungnet.datasets.load import load_cohort
+from lungnet.datasets.cohort_kinds import load_cohort
 from lungnet.datasets.splits import TEST, TRAIN, VALIDATION, draw_splits
 from lungnet.errors import ConfigError
 from lungnet.evaluation.calibration import Calibration, fit_calibration
 from lungnet.evaluation.metrics import EvaluationOptions, Metrics, evaluate_table
 from lungnet.files import write_json
 from lungnet.models.build import build_model
-from lungnet.models.choices import ChoiceError
+from lungnet.models.lookup import ChoiceError
 from lungnet.training.export import make_bundle
 from lungnet.training.fit import Task, Trained, fit, predict_logits
 from lungnet.training.run_folder import RunFolder, write_table

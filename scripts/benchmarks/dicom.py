@@ -24,7 +24,7 @@ import SimpleITK as sitk  # noqa: N813
 from figures import Row, add_arguments, best, report
 from pydicom import dcmread
 
-from lungnet.dicom import find_series, read_series
+from lungnet.intake import find_series, read_series
 
 SCANNED_FILES = 10_000
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lungnet.cli.main import main
-from lungnet.dicom.codecs import DECODERS
+from lungnet.intake.pixels.codecs import DECODERS
 
 
 @pytest.fixture

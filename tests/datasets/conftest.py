@@ -64,11 +64,11 @@ def prepared_scan():
 @pytest.fixture
 def store_of(tmp_path):
     """`store_of(labels)`: a store with one prepared scan for each {uid: label}."""
-    from lungnet.dicom import SeriesRow
+    from lungnet.intake import SeriesRow
     from lungnet.store import Labels, Store, read_labels
     from lungnet.store.manifest import store_labels, write_tables
-    from lungnet.store.scans import write_scan
-    from lungnet.store.stores import write_preparation
+    from lungnet.store.prepared_store import write_preparation
+    from lungnet.store.stored_scan import write_scan
 
     def write(labels, spec=None, manufacturer="lungnet phantom", known=True):
         spec = spec or PreparationConfig()

@@ -9,8 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from lungnet.config.experiment import Experiment
 from lungnet.config.model import InputConfig
-from lungnet.datasets.load import load_cohort
-from lungnet.datasets.scans import FreshScan, inputs_of, largest_diameter_mm
+from lungnet.datasets.cohort_kinds import load_cohort
+from lungnet.datasets.network_inputs import FreshScan, inputs_of, largest_diameter_mm
 from lungnet.errors import InputError, LabelsError, StoreError, UsageError
 from lungnet.preprocessing import PreparedScan
 from lungnet.volume import AIR_HU

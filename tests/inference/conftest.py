@@ -8,7 +8,7 @@ import pytest
 
 from lungnet.config.experiment import Experiment
 from lungnet.datasets.cohort import Cohort
-from lungnet.datasets.scans import FreshScan, inputs_of
+from lungnet.datasets.network_inputs import FreshScan, inputs_of
 from lungnet.preprocessing import prepare
 from lungnet.seeds import stream
 from lungnet.volume import Volume

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from lungnet import __version__
-from lungnet.datasets.scans import FreshScan, inputs_of
-from lungnet.dicom import find_series
-from lungnet.dicom.nifti import write_nifti
+from lungnet.datasets.network_inputs import FreshScan, inputs_of
 from lungnet.errors import BundleError, MachineError, UsageError
 from lungnet.evaluation.calibration import Calibration
 from lungnet.inference import Predictor
+from lungnet.intake import find_series
+from lungnet.intake.formats.nifti import write_nifti
 from lungnet.models.bundle import open_bundle, seal
 from lungnet.preprocessing import prepare
 

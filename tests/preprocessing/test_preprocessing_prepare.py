@@ -87,7 +87,7 @@ def test_no_volume_makes_it_crash_or_leaves_an_empty_mask(shape, level, spread, 
 
 @pytest.fixture(scope="module")
 def real_scans(shared_data):
-    from lungnet.dicom import find_series, read_series
+    from lungnet.intake import find_series, read_series
 
     volumes = [read_series(found) for found in find_series([shared_data / "lidc" / "dicom"])]
     return [(volume, prepare(volume, SPEC)) for volume in volumes]

@@ -12,7 +12,7 @@ import pytest
 
 from lungnet.evaluation.metrics import EvaluationOptions, evaluate_table
 from lungnet.reporting import ReportContext, write_report
-from lungnet.reporting.cases import MISS, case_table
+from lungnet.reporting.case_table import MISS, case_table
 
 QUICK = EvaluationOptions(replicates=100)
 EVIL = "<script>alert('x')</script>"

@@ -9,7 +9,7 @@ import pytest
 
 from lungnet.cli import evaluate
 from lungnet.errors import PredictionsError, UsageError
-from lungnet.reporting.run_folder import report_predictions
+from lungnet.reporting.run_report import report_predictions
 
 CONFIG = """\
 data: {kind: nodules, path: %s, folds: 2}

@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from lungnet.config.preparation import PreparationConfig
-from lungnet.dicom import find_series
+from lungnet.intake import find_series
 from lungnet.seeds import stream
 from lungnet.store import fill_store
 

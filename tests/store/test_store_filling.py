@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 
 from lungnet.config.preparation import PreparationConfig
-from lungnet.dicom import find_series
 from lungnet.errors import InputError, LabelsError, MachineError, UsageError
+from lungnet.intake import find_series
 from lungnet.store import Store, fill_store, filling, read_labels
 
 

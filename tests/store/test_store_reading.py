@@ -9,8 +9,8 @@ import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lungnet.dicom import read_series
 from lungnet.errors import StoreError
+from lungnet.intake import read_series
 from lungnet.preprocessing import prepare
 from lungnet.store import Store, first_voxels
 from lungnet.volume import AIR_HU

@@ -118,7 +118,7 @@ def test_the_figures_are_of_the_held_out_and_the_network_learned(run):
 
 
 def test_probabilities_are_the_calibrated_logits_of_the_network_in_the_bundle(run):
-    from lungnet.datasets.load import load_cohort
+    from lungnet.datasets.cohort_kinds import load_cohort
     from lungnet.evaluation.calibration import Calibration
     from lungnet.models.build import build_model
     from lungnet.models.bundle import open_bundle
@@ -293,7 +293,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_checkpoint(
 ):
     import keras
 
-    from lungnet.datasets.load import load_cohort
+    from lungnet.datasets.cohort_kinds import load_cohort
     from lungnet.training import fit as fitting
 
     def exploding(config, steps):
@@ -314,7 +314,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_checkpoint(
 
 
 def test_patience_ends_a_training_and_the_best_weights_count(experiment_of, task_of):
-    from lungnet.datasets.load import load_cohort
+    from lungnet.datasets.cohort_kinds import load_cohort
     from lungnet.training.fit import fit
 
     experiment = experiment_of(
@@ -328,7 +328,7 @@ def test_patience_ends_a_training_and_the_best_weights_count(experiment_of, task
 def test_a_damaged_scan_stops_the_training_as_what_it_is(experiment_of, task_of):
     from dataclasses import replace
 
-    from lungnet.datasets.load import load_cohort
+    from lungnet.datasets.cohort_kinds import load_cohort
     from lungnet.training.fit import fit
 
     def read(row, offset):
@@ -343,7 +343,7 @@ def test_a_checkpoint_of_another_network_is_refused(experiment_of):
     import keras
 
     from lungnet.models.build import build_model
-    from lungnet.training.keeper import TrainingState
+    from lungnet.training.checkpoint_callback import TrainingState
 
     def state(channels):
         experiment = experiment_of(model={"channels": channels})

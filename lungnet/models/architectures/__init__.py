@@ -7,7 +7,7 @@ the `Parts` that make its layers; it returns the last feature map.
 from collections.abc import Callable
 from typing import Any
 
-from lungnet.models.architectures.parts import Parts
+from lungnet.models.architectures.layer_factory import Parts
 from lungnet.models.architectures.plain import plain
 from lungnet.models.architectures.resnet import resnet
 

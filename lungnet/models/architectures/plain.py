@@ -3,7 +3,7 @@
 from typing import Any
 
 from lungnet.config.model import ModelConfig
-from lungnet.models.architectures.parts import Parts
+from lungnet.models.architectures.layer_factory import Parts
 
 
 def plain(x: Any, config: ModelConfig, parts: Parts) -> Any:

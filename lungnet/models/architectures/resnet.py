@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from lungnet.config.model import ModelConfig
-from lungnet.models.architectures.parts import Parts
+from lungnet.models.architectures.layer_factory import Parts
 
 
 def resnet(x: Any, config: ModelConfig, parts: Parts) -> Any:

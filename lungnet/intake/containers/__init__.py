@@ -1,0 +1,1 @@
+"""Where bytes come from: files below folders and members of archives, all bounded."""

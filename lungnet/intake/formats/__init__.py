@@ -1,0 +1,1 @@
+"""Volume files other than DICOM: NIfTI, MetaImage and NRRD."""

@@ -1,0 +1,108 @@
+"""What a worker process does with one series: read, prepare, write; and how it starts."""
+
+import os
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from multiprocessing import connection, parent_process
+from pathlib import Path
+from typing import Any
+
+from lungnet.config.preparation import PreparationConfig
+from lungnet.errors import SeriesRefused
+from lungnet.intake import Found, read_series
+from lungnet.intake.rows import row_of
+from lungnet.preprocessing import prepare
+from lungnet.store.stored_scan import write_scan
+
+
+@dataclass(frozen=True)
+class FilledRow:
+    """What became of one series; field names are the keys of `prepare --json`.
+
+    Attributes:
+        status: "prepared", "reused" or "refused".
+        cpu_s: processor time of reading, preparing and writing, all threads together, in seconds.
+    """
+
+    series_uid: str
+    patient_id: str
+    status: str
+    reason: str | None = None
+    detail: str = ""
+    shape: tuple[int, int, int] | None = None
+    lung_litres: float | None = None
+    candidates: int | None = None
+    cpu_s: float = 0.0
+    path: str = ""
+
+
+def prepare_series(found: Found, store: Path, spec: PreparationConfig) -> FilledRow:
+    """Read one series, prepare it and write it to the store.
+
+    Raises:
+        MachineError: no space, no permission.
+    """
+    start = time.process_time()
+    try:
+        volume = read_series(found)
+    except SeriesRefused as refusal:
+        return FilledRow(
+            found.series_uid,
+            found.patient_id,
+            "refused",
+            refusal.reason,
+            refusal.detail,
+            cpu_s=_since(start),
+            path=str(found.path),
+        )
+    row = row_of(found, volume)
+    scan = prepare(volume, spec)
+    del volume  # the source's memory is not needed while the result is compressed
+    return filled(
+        write_scan(store, scan, row, spec, len(found.slices)),
+        "prepared",
+        cpu_s=_since(start),
+        path=str(found.path),
+    )
+
+
+def filled(attributes: dict[str, Any], status: str, *, cpu_s: float, path: str) -> FilledRow:
+    """The row of a scan in the store."""
+    z, y, x = attributes["shape"]
+    return FilledRow(
+        attributes["series_uid"],
+        attributes["patient_id"],
+        status,
+        shape=(z, y, x),
+        lung_litres=attributes["lung_litres"],
+        candidates=len(attributes["candidates"]),
+        cpu_s=cpu_s,
+        path=path,
+    )
+
+
+def set_up_worker() -> None:
+    """Called first in every worker.
+
+    One thread per library, Ctrl-C left to the parent, no life without it.
+    """
+    import cv2
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    # A worker whose parent was killed would wait for work forever, and might write into a store
+    # that another run now fills.
+    connection.wait([sentinel])
+    os._exit(1)
+
+
+def _since(start: float) -> float:
+    return round(time.process_time() - start, 3)
