@@ -57,9 +57,11 @@ def _prepare(raw: Path, store: Path, experiment: Experiment) -> None:
     from lungnet.store import fill_store, read_labels
 
     labels = read_labels(raw / "labels.csv")
-    found = find_series([raw], experiment.preparation.intake)
-    rows = fill_store(found, store, experiment.preparation, jobs=os.cpu_count() or 1, labels=labels)
-    for _ in track(rows, "prepare", total=len(found)):
+    series_list = find_series([raw], experiment.preparation.intake)
+    rows = fill_store(
+        series_list, store, experiment.preparation, jobs=os.cpu_count() or 1, labels=labels
+    )
+    for _ in track(rows, "prepare", total=len(series_list)):
         pass
 
 

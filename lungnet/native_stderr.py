@@ -14,7 +14,7 @@ _MOST_HEARD = 1 << 16
 
 
 @contextmanager
-def silence() -> Iterator[None]:
+def suppressed_stderr() -> Iterator[None]:
     """Close file descriptor 2 of this process.
 
     A user who looks for one clear line of ours should find it.
@@ -26,27 +26,27 @@ def silence() -> Iterator[None]:
 
 
 @contextmanager
-def hearing() -> Iterator[bytearray]:
+def captured_stderr() -> Iterator[bytearray]:
     """The same, but what was written is there after the block.
 
     Some decoders tell of damage in no other way.
     """
-    said = bytearray()
+    written = bytearray()
     with tempfile.TemporaryFile() as file:
         with _redirected(file.fileno()):
-            yield said
+            yield written
         file.seek(0)
-        said += file.read(_MOST_HEARD)
+        written += file.read(_MOST_HEARD)
 
 
 @contextmanager
 def _redirected(descriptor: int) -> Iterator[None]:
     sys.stderr.flush()
-    kept = os.dup(2)
+    original = os.dup(2)
     try:
         os.dup2(descriptor, 2)
         yield
         sys.stderr.flush()
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(original, 2)
+        os.close(original)

@@ -21,7 +21,7 @@ Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class Warned:
+class ScanWarning:
     """Something a reader of the answer should know: a stable code and one sentence."""
 
     code: str
@@ -73,7 +73,7 @@ class Volume:
     affine: NDArray[np.float64]
     patient_id: str
     series_uid: str
-    warnings: tuple[Warned, ...] = ()
+    warnings: tuple[ScanWarning, ...] = ()
 
     @property
     def spacing_mm(self) -> Triple:

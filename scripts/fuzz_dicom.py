@@ -23,7 +23,7 @@ sys.path[:0] = [str(HERE.parent / "tests" / "intake"), str(HERE / "benchmarks")]
 import SimpleITK as sitk  # noqa: N813
 from dicom_mutations import mutate, templates
 from figures import Row, add_arguments, report
-from test_dicom_fuzz import LONGEST_S, MOST_KB, run_case
+from test_fuzz import LONGEST_S, MOST_KB, run_case
 
 
 def main() -> int:

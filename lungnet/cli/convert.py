@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from lungnet.cli.series import (
     add_config_argument,
     add_series_arguments,
-    found_series,
+    find_all_series,
     preparation_of,
     pseudonyms_of,
 )
 
 if TYPE_CHECKING:
-    from lungnet.intake import Found
+    from lungnet.intake import Series
+
 
 SUMMARY = "write every usable series as NIfTI: HU, patient geometry"
 EXAMPLE = "lungnet convert data/raw --out data/nifti"
@@ -45,8 +46,8 @@ def run(args: argparse.Namespace) -> int | None:
     from lungnet.files import harmless, write_text
     from lungnet.progress import track
 
-    found = found_series(args.paths, preparation_of(args).intake, pseudonyms_of(args))
-    rows = [_convert(one, args.out) for one in track(found, "series", len(found))]
+    series_list = find_all_series(args.paths, preparation_of(args).intake, pseudonyms_of(args))
+    rows = [_convert(series, args.out) for series in track(series_list, "series", len(series_list))]
     table = io.StringIO()
     writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -69,20 +70,20 @@ def run(args: argparse.Namespace) -> int | None:
     return InputError.exit_code if args.strict and refused else None
 
 
-def _convert(found: "Found", out: Path) -> dict[str, str]:
+def _convert(series: "Series", out: Path) -> dict[str, str]:
     from lungnet.errors import SeriesRefused
     from lungnet.intake import read_series, series_key
     from lungnet.intake.formats.nifti import write_nifti
 
     row = dict.fromkeys(COLUMNS, "") | {
-        "patient_id": found.patient_id,
-        "series_uid": found.series_uid,
+        "patient_id": series.patient_id,
+        "series_uid": series.series_uid,
     }
     try:
-        volume = read_series(found)
+        volume = read_series(series)
     except SeriesRefused as refusal:
         return row | {"status": "refused", "reason": refusal.reason, "detail": refusal.detail}
-    name = f"{series_key(found.patient_id, found.series_uid)}.nii.gz"
+    name = f"{series_key(series.patient_id, series.series_uid)}.nii.gz"
     write_nifti(volume, out / name)
     return row | {
         "file": name,

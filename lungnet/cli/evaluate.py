@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
         synthetic=args.synthetic,
     )
     if args.json:
-        print_json(metrics.as_json())
+        print_json(metrics.to_json())
         return
     from lungnet.reporting.sentences import diameter_sentence, headline, key_figures
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lungnet.cli.series import (
     add_config_argument,
     add_series_arguments,
-    found_series,
+    find_all_series,
     preparation_of,
     pseudonyms_of,
 )
@@ -34,8 +34,10 @@ def run(args: argparse.Namespace) -> int | None:
     from lungnet.intake import choose, inspect_series
     from lungnet.progress import track
 
-    found = found_series(args.paths, preparation_of(args).intake, pseudonyms_of(args))
-    rows = choose([inspect_series(one) for one in track(found, "series", len(found))])
+    series_list = find_all_series(args.paths, preparation_of(args).intake, pseudonyms_of(args))
+    rows = choose(
+        [inspect_series(series) for series in track(series_list, "series", len(series_list))]
+    )
     if args.json:
         print_json({"series": [row.to_json() for row in rows]})
     else:

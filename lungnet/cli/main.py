@@ -48,14 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except (Exception, KeyboardInterrupt) as error:
-        sentence, code = _told(error)
+        sentence, code = _sentence_and_code(error)
         if args.debug:
             log.error("what happened", exc_info=True)
         print(f"lungnet {args.command}: {sentence}", file=sys.stderr)
         return code
 
 
-def _told(error: BaseException) -> tuple[str, int]:
+def _sentence_and_code(error: BaseException) -> tuple[str, int]:
     """The one sentence and the exit code for what stopped a command."""
     from lungnet.errors import LungnetError
     from lungnet.files import machine_error
@@ -65,14 +65,14 @@ def _told(error: BaseException) -> tuple[str, int]:
     if isinstance(error, KeyboardInterrupt):
         return "interrupted; what is done is kept, run the same command again to go on", INTERRUPTED
     if isinstance(error, OSError):
-        return _told(machine_error(error, Path(error.filename or "a file")))
+        return _sentence_and_code(machine_error(error, Path(error.filename or "a file")))
     if isinstance(error, MemoryError):
         return "not enough memory; use fewer --jobs or a smaller batch", LungnetError.exit_code
     # A bug of ours. The type and place help us; the message might quote a patient's data and stays
     # out.
     return (
         (
-            f"a bug of lungnet ({type(error).__name__} at {_place(error)}); run again with "
+            f"a bug of lungnet ({type(error).__name__} at {_location(error)}); run again with "
             f"--debug and "
             "report it"
         ),
@@ -80,15 +80,15 @@ def _told(error: BaseException) -> tuple[str, int]:
     )
 
 
-def _place(error: BaseException) -> str:
+def _location(error: BaseException) -> str:
     """Module and line of lungnet that an error came through last."""
-    place, at = "?", error.__traceback__
-    while at is not None:
-        module = str(at.tb_frame.f_globals.get("__name__"))
+    location, traceback = "?", error.__traceback__
+    while traceback is not None:
+        module = str(traceback.tb_frame.f_globals.get("__name__"))
         if module.partition(".")[0] == "lungnet":
-            place = f"{module}:{at.tb_lineno}"
-        at = at.tb_next
-    return place
+            location = f"{module}:{traceback.tb_lineno}"
+        traceback = traceback.tb_next
+    return location
 
 
 def print_json(value: Any) -> None:

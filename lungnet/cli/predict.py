@@ -2,7 +2,7 @@
 
 import argparse
 
-from lungnet.cli.series import add_series_arguments, found_series, pseudonyms_of
+from lungnet.cli.series import add_series_arguments, find_all_series, pseudonyms_of
 
 SUMMARY = "answer for new series with a trained bundle: a row per series"
 EXAMPLE = "lungnet predict runs/demo/bundle data/raw --json"
@@ -26,10 +26,10 @@ def run(args: argparse.Namespace) -> int | None:
 
     model = Path(args.model)
     predictor = Predictor(model / "bundle" if (model / "bundle").is_dir() else model)
-    found = found_series(
+    series_list = find_all_series(
         args.paths, predictor.bundle.experiment.preparation.intake, pseudonyms_of(args)
     )
-    rows = list(track(predictor.predict_series(found), "predict", total=len(found)))
+    rows = list(track(predictor.predict_series(series_list), "predict", total=len(series_list)))
     is_synthetic = bool(predictor.bundle.training.get("synthetic"))
     if args.json:
         print_json(

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from lungnet.cli.series import (
     add_config_argument,
     add_series_arguments,
-    found_series,
+    find_all_series,
     preparation_of,
     pseudonyms_of,
 )
 
 if TYPE_CHECKING:
-    from lungnet.store import FilledRow
+    from lungnet.store import PreparedRow
+
 
 SUMMARY = (
     "turn CT series into a store of resampled scans with lungs and candidates; completes what is "
@@ -66,13 +67,15 @@ def run(args: argparse.Namespace) -> int | None:
     pseudonyms = pseudonyms_of(args)
     if labels is not None and pseudonyms is not None:
         labels = labels.renamed(pseudonyms.patient)
-    spec = preparation_of(args)
-    found = found_series(args.paths, spec.intake, pseudonyms)
+    config = preparation_of(args)
+    series_list = find_all_series(args.paths, config.intake, pseudonyms)
     rows = list(
         track(
-            fill_store(found, args.out, spec, jobs=args.jobs or default_jobs(), labels=labels),
+            fill_store(
+                series_list, args.out, config, jobs=args.jobs or default_jobs(), labels=labels
+            ),
             "prepare",
-            len(found),
+            len(series_list),
         )
     )
     counts = Counter(row.status for row in rows)
@@ -98,7 +101,7 @@ def _jobs(text: str) -> int:
     return int(text)
 
 
-def _print(out: Path, rows: "list[FilledRow]", counts: Counter[str]) -> None:
+def _print(out: Path, rows: "list[PreparedRow]", counts: Counter[str]) -> None:
     refused = [row for row in rows if row.status == "refused"]
     for row in refused[:SHOWN]:
         print(
@@ -113,7 +116,7 @@ def _print(out: Path, rows: "list[FilledRow]", counts: Counter[str]) -> None:
     )
 
 
-def _print_json(out: Path, rows: "list[FilledRow]", counts: Counter[str], seconds: float) -> None:
+def _print_json(out: Path, rows: "list[PreparedRow]", counts: Counter[str], seconds: float) -> None:
     from dataclasses import asdict
 
     from lungnet.cli.main import print_json

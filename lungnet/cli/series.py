@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from lungnet.config.intake import IntakeConfig
     from lungnet.config.preparation import PreparationConfig
-    from lungnet.intake import Found, Pseudonyms
+    from lungnet.intake import Pseudonyms, Series
 
 
 def add_series_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,9 +63,9 @@ def pseudonyms_of(args: argparse.Namespace) -> "Pseudonyms | None":
     return Pseudonyms.from_file(args.pseudonymise) if args.pseudonymise else None
 
 
-def found_series(
-    paths: "Sequence[Path]", limits: "IntakeConfig", pseudonyms: "Pseudonyms | None"
-) -> "list[Found]":
+def find_all_series(
+    paths: "Sequence[Path]", config: "IntakeConfig", pseudonyms: "Pseudonyms | None"
+) -> "list[Series]":
     """Every series below the paths, under its pseudonym where there are pseudonyms.
 
     Raises:
@@ -73,11 +73,13 @@ def found_series(
     """
     from lungnet.errors import InputError
     from lungnet.intake import find_series
-    from lungnet.intake.headers.slice_header import readable
+    from lungnet.intake.printable import readable
 
-    found = find_series(paths, limits)
-    if not found:
+    series_list = find_series(paths, config)
+    if not series_list:
         raise InputError(
             f"{', '.join(map(readable, paths))}: no DICOM, NIfTI, MHA or NRRD series in there"
         )
-    return found if pseudonyms is None else [pseudonyms.series(one) for one in found]
+    return (
+        series_list if pseudonyms is None else [pseudonyms.series(series) for series in series_list]
+    )

@@ -29,29 +29,29 @@ def run(args: argparse.Namespace) -> int | None:
     from lungnet.store import repair_store, verify_store
 
     checked = list(track(verify_store(args.store), "verify"))
-    damaged = [one for one in checked if one.problem]
+    damaged = [entry for entry in checked if entry.problem]
     removed = repair_store(args.store, damaged) if args.repair and damaged else []
-    left = [] if args.repair else damaged
+    remaining = [] if args.repair else damaged
     if args.json:
-        failures = [{"name": one.name, "problem": one.problem} for one in damaged]
+        failures = [{"name": entry.name, "problem": entry.problem} for entry in damaged]
         print_json(
             {
                 "store": str(args.store),
                 "checked": len(checked),
                 "damaged": failures,
                 "removed": removed,
-                "holds": not left,
+                "holds": not remaining,
             }
         )
     else:
-        for one in damaged:
-            print(f"damaged  {one.name}: {one.problem}")
+        for entry in damaged:
+            print(f"damaged  {entry.name}: {entry.problem}")
         for name in removed:
             print(f"removed  {name}")
         advice = (
             f"; `lungnet verify {args.store} --repair` removes them, `lungnet prepare` makes them "
             "again"
-            if left
+            if remaining
             else ""
         )
         repaired = (
@@ -60,4 +60,4 @@ def run(args: argparse.Namespace) -> int | None:
             else ""
         )
         print(f"{args.store}: {len(checked)} checked, {len(damaged)} damaged{advice}{repaired}")
-    return DAMAGED if left else None
+    return DAMAGED if remaining else None

@@ -26,7 +26,7 @@ class Experiment(Section):
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
 
-    _places: dict[str, str] = PrivateAttr(default_factory=dict)
+    _sources: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _kinds_go_together(self) -> "Experiment":
@@ -46,9 +46,9 @@ class Experiment(Section):
 
     def where(self, key: str) -> str:
         """File and line that set a key, or the nearest section above it that is set."""
-        while key and key not in self._places:
+        while key and key not in self._sources:
             key = key.rpartition(".")[0]
-        return self._places[key] if key else "the defaults"
+        return self._sources[key] if key else "the defaults"
 
     def config_hash(self) -> str:
         """16 hexadecimal digits over every setting, resolved."""

@@ -19,7 +19,7 @@ from lungnet.errors import ConfigError
 LARGEST_BYTES = 1_000_000
 """A configuration is a page, not a book; more is refused before it is parsed."""
 
-Places = dict[str, str]
+Sources = dict[str, str]
 Validated = TypeVar("Validated", bound=Section)
 
 
@@ -30,11 +30,11 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
         ConfigError: the file cannot be read, or a key, type or value does not hold; names file and
             line.
     """
-    values, places = _read(path, ())
+    values, sources = _read(path, ())
     for override in overrides:
-        _apply(override, values, places)
-    experiment = _validated(Experiment, values, places, path)
-    experiment._places.update(places)
+        _apply(override, values, sources)
+    experiment = _validated(Experiment, values, sources, path)
+    experiment._sources.update(sources)
     return experiment
 
 
@@ -44,13 +44,13 @@ def load_preparation(path: Path) -> PreparationConfig:
     Raises:
         ConfigError: as of `load_experiment`; of other sections only their names are checked.
     """
-    values, places = _read(path, ())
-    shown = {
+    values, sources = _read(path, ())
+    section = {
         name: value
         for name, value in values.items()
         if name == "preparation" or name not in Experiment.model_fields
     }
-    return _validated(_PreparationOnly, shown, places, path).preparation
+    return _validated(_PreparationOnly, section, sources, path).preparation
 
 
 class _PreparationOnly(Section):
@@ -58,12 +58,12 @@ class _PreparationOnly(Section):
 
 
 def _validated(
-    model: type[Validated], values: dict[str, Any], places: Places, path: Path
+    model: type[Validated], values: dict[str, Any], sources: Sources, path: Path
 ) -> Validated:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(_sentence(error, places, path)) from None
+        raise ConfigError(_sentence(error, sources, path)) from None
 
 
 def dump_experiment(experiment: Experiment) -> str:
@@ -73,7 +73,7 @@ def dump_experiment(experiment: Experiment) -> str:
     return yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False, width=120)
 
 
-def _read(path: Path, children: tuple[Path, ...]) -> tuple[dict[str, Any], Places]:
+def _read(path: Path, children: tuple[Path, ...]) -> tuple[dict[str, Any], Sources]:
     if path.resolve() in children:
         raise ConfigError(
             f"{path}: extends itself, through {' and '.join(str(c.name) for c in children)}"
@@ -96,15 +96,15 @@ def _read(path: Path, children: tuple[Path, ...]) -> tuple[dict[str, Any], Place
             f"{path}: found {'an empty file' if root is None else 'no sections'}, expected "
             "`data:`, `input:`, `model:` and so on"
         )
-    places: Places = {}
-    values = _build(root, "", str(path), places, set())
+    sources: Sources = {}
+    values = _build(root, "", str(path), sources, set())
     parent = values.pop("extends", None)
     if parent is None:
-        return values, places
+        return values, sources
     if not isinstance(parent, str):
-        raise ConfigError(f"{places['extends']}: extends names a file, found {parent!r}")
+        raise ConfigError(f"{sources['extends']}: extends names a file, found {parent!r}")
     base, base_places = _read(path.parent / parent, (*children, path.resolve()))
-    return _merge(base, values), base_places | places
+    return _merge(base, values), base_places | sources
 
 
 def _text(path: Path) -> str:
@@ -131,16 +131,16 @@ def _text(path: Path) -> str:
     return text
 
 
-def _build(node: yaml.Node, key: str, file: str, places: Places, seen: set[int]) -> Any:
+def _build(node: yaml.Node, key: str, file: str, sources: Sources, visited: set[int]) -> Any:
     """Turn a node into plain values, noting the line of every key.
 
     Aliases are refused, as they can grow without bound.
     """
     line = f"{file}:{node.start_mark.line + 1}"
-    if id(node) in seen:
+    if id(node) in visited:
         raise ConfigError(f"{line}: {key} uses a YAML alias (*); write the value out")
-    seen.add(id(node))
-    places.setdefault(key, line)
+    visited.add(id(node))
+    sources.setdefault(key, line)
     if isinstance(node, yaml.MappingNode):
         values: dict[str, Any] = {}
         for name_node, value_node in node.value:
@@ -148,11 +148,13 @@ def _build(node: yaml.Node, key: str, file: str, places: Places, seen: set[int])
             below = f"{key}.{name}" if key else name
             if name in values:
                 raise ConfigError(f"{file}:{name_node.start_mark.line + 1}: {below} is set twice")
-            places[below] = f"{file}:{name_node.start_mark.line + 1}"
-            values[name] = _build(value_node, below, file, places, seen)
+            sources[below] = f"{file}:{name_node.start_mark.line + 1}"
+            values[name] = _build(value_node, below, file, sources, visited)
         return values
     if isinstance(node, yaml.SequenceNode):
-        return [_build(item, f"{key}.{i}", file, places, seen) for i, item in enumerate(node.value)]
+        return [
+            _build(item, f"{key}.{i}", file, sources, visited) for i, item in enumerate(node.value)
+        ]
     return _scalar(node, key, line)
 
 
@@ -169,12 +171,12 @@ def _scalar(node: yaml.Node, key: str, line: str) -> Any:
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for name, value in over.items():
-        both = isinstance(value, dict) and isinstance(merged.get(name), dict)
-        merged[name] = _merge(merged[name], value) if both else value
+        are_sections = isinstance(value, dict) and isinstance(merged.get(name), dict)
+        merged[name] = _merge(merged[name], value) if are_sections else value
     return merged
 
 
-def _apply(override: str, values: dict[str, Any], places: Places) -> None:
+def _apply(override: str, values: dict[str, Any], sources: Sources) -> None:
     key, equals, text = override.partition("=")
     names = key.split(".")
     if not equals or not all(names):
@@ -195,39 +197,43 @@ def _apply(override: str, values: dict[str, Any], places: Places) -> None:
         if not isinstance(section, dict):
             raise ConfigError(f"--set {override}: {name} is a value, not a section")
     section[names[-1]] = value
-    places[key] = f"--set {override}"
+    sources[key] = f"--set {override}"
 
 
-def _sentence(error: ValidationError, places: Places, path: Path) -> str:
+def _sentence(error: ValidationError, sources: Sources, path: Path) -> str:
     problems = error.errors(include_url=False)
     # A key that is misspelled is often the reason for one that is missing: it comes first.
     first = next(
         (problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0]
     )
-    names = [str(part) for part in first["loc"]]
+    names = [str(name) for name in first["loc"]]
     key = ".".join(names)
     where = key
-    while where and where not in places:
+    while where and where not in sources:
         where = where.rpartition(".")[0]
-    place = places.get(where) or str(path)
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{place}: {_problem(first, key, names)}{more}"
+    source = sources.get(where) or str(path)
+    count_text = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return f"{source}: {_problem(first, key, names)}{count_text}"
 
 
 def _problem(problem: Mapping[str, Any], key: str, names: list[str]) -> str:
     if problem["type"] == "extra_forbidden":
-        known = _fields(names[:-1]) + (["extends"] if len(names) == 1 else [])
-        near = difflib.get_close_matches(names[-1], known, n=1)
+        fields = _fields(names[:-1]) + (["extends"] if len(names) == 1 else [])
+        matches = difflib.get_close_matches(names[-1], fields, n=1)
         prefix = "".join(f"{name}." for name in names[:-1])
-        hint = f"did you mean {prefix}{near[0]}?" if near else f"expected one of {', '.join(known)}"
+        hint = (
+            f"did you mean {prefix}{matches[0]}?"
+            if matches
+            else f"expected one of {', '.join(fields)}"
+        )
         return f"{key} is not a setting; {hint}"
     if problem["type"] == "missing":
         return f"{key} is missing"
     message = problem["msg"].removeprefix("Value error, ")
-    found = problem.get("input")
-    if isinstance(found, dict | list) or problem["type"] == "value_error":
+    value = problem.get("input")
+    if isinstance(value, dict | list) or problem["type"] == "value_error":
         return f"{key}: {message}" if key else message
-    return f"{key} is {found!r}: {message[:1].lower()}{message[1:]}"
+    return f"{key} is {value!r}: {message[:1].lower()}{message[1:]}"
 
 
 def _fields(names: Sequence[str]) -> list[str]:

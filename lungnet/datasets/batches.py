@@ -51,7 +51,7 @@ class Schedule:
 
 
 @contextmanager
-def telling(cohort: Cohort) -> Iterator[Cohort]:
+def with_cohort_errors(cohort: Cohort) -> Iterator[Cohort]:
     """The cohort, whose expected failures come out of TensorFlow's pipeline as what they are."""
     failures: list[LungnetError] = []
 
@@ -74,7 +74,7 @@ def training_batches(
     cohort: Cohort,
     schedule: Schedule,
     epochs: range,
-    shown: InputConfig,
+    input_config: InputConfig,
     augmentation: AugmentationConfig,
 ) -> tf.data.Dataset:
     """Batches of ({name: input}, label) over all the epochs on end, augmented."""
@@ -84,36 +84,38 @@ def training_batches(
 
     def sample(epoch: NDArray[np.int64], row: NDArray[np.int64]) -> tuple[NDArray[np.generic], ...]:
         rng = stream(schedule.seed, "augmentation", int(epoch), int(row))
-        inputs = cohort.read(int(row), draw_offset(augmentation, len(shown.size), rng))
+        inputs = cohort.read(int(row), draw_offset(augmentation, len(input_config.size), rng))
         image = inputs["image"]
-        crops = image if shown.kind == "bag" else image[None]
+        crops = image if input_config.kind == "bag" else image[None]
         changed = np.stack([augment(crop, augmentation, rng) for crop in crops]).reshape(
             image.shape
         )
         return _flat({**inputs, "image": changed}, cohort, int(row))
 
-    return _dataset(draws, sample, shown).batch(schedule.size, drop_remainder=True).prefetch(2)
+    return (
+        _dataset(draws, sample, input_config).batch(schedule.size, drop_remainder=True).prefetch(2)
+    )
 
 
 def plain_batches(
-    cohort: Cohort, rows: Sequence[int], batch_size: int, shown: InputConfig
+    cohort: Cohort, rows: Sequence[int], batch_size: int, input_config: InputConfig
 ) -> tf.data.Dataset:
     """Batches of ({name: input}, label) of the rows in their order, as they are."""
     draws = np.stack([np.zeros(len(rows), np.int64), np.asarray(rows, np.int64)], 1)
 
     def sample(epoch: NDArray[np.int64], row: NDArray[np.int64]) -> tuple[NDArray[np.generic], ...]:
         del epoch
-        return _flat(cohort.read(int(row), (0,) * len(shown.size)), cohort, int(row))
+        return _flat(cohort.read(int(row), (0,) * len(input_config.size)), cohort, int(row))
 
-    return _dataset(draws, sample, shown).batch(batch_size).prefetch(2)
+    return _dataset(draws, sample, input_config).batch(batch_size).prefetch(2)
 
 
-def input_spec(shown: InputConfig) -> dict[str, tf.TensorSpec]:
+def input_tensor_specs(input_config: InputConfig) -> dict[str, tf.TensorSpec]:
     """Name, shape and type of each input of the network for one sample."""
-    if shown.kind == "bag":
-        image = tf.TensorSpec((shown.candidates, *shown.size), tf.int16)
-        return {"image": image, "present": tf.TensorSpec((shown.candidates,), tf.float32)}
-    return {"image": tf.TensorSpec(shown.size, tf.int16)}
+    if input_config.kind == "bag":
+        image = tf.TensorSpec((input_config.candidates, *input_config.size), tf.int16)
+        return {"image": image, "present": tf.TensorSpec((input_config.candidates,), tf.float32)}
+    return {"image": tf.TensorSpec(input_config.size, tf.int16)}
 
 
 def _flat(inputs: Inputs, cohort: Cohort, row: int) -> tuple[NDArray[np.generic], ...]:
@@ -121,15 +123,17 @@ def _flat(inputs: Inputs, cohort: Cohort, row: int) -> tuple[NDArray[np.generic]
     return (*(np.ascontiguousarray(value) for value in inputs.values()), label)
 
 
-def _dataset(draws: NDArray[np.int64], sample: object, shown: InputConfig) -> tf.data.Dataset:
-    spec = input_spec(shown)
-    types = [*(part.dtype for part in spec.values()), tf.float32]
+def _dataset(
+    draws: NDArray[np.int64], sample: object, input_config: InputConfig
+) -> tf.data.Dataset:
+    spec = input_tensor_specs(input_config)
+    types = [*(tensor_spec.dtype for tensor_spec in spec.values()), tf.float32]
 
     def read(draw: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         *values, label = tf.numpy_function(sample, [draw[0], draw[1]], types, stateful=False)
         inputs = {
-            name: tf.ensure_shape(value, part.shape)
-            for (name, part), value in zip(spec.items(), values, strict=True)
+            name: tf.ensure_shape(value, tensor_spec.shape)
+            for (name, tensor_spec), value in zip(spec.items(), values, strict=True)
         }
         return inputs, tf.ensure_shape(label, (1,))
 

@@ -38,7 +38,9 @@ class Scan(Protocol):
         """Boxes around (fractional) voxels, (n, *size_voxels), `AIR_HU` outside the grid."""
 
 
-def inputs_of(scan: Scan, shown: InputConfig, offset: Sequence[int] = (0, 0, 0)) -> Inputs:
+def network_inputs(
+    scan: Scan, input_config: InputConfig, offset: Sequence[int] = (0, 0, 0)
+) -> Inputs:
     """The network's inputs for one scan, moved by `offset` voxels.
 
     Returns:
@@ -46,12 +48,12 @@ def inputs_of(scan: Scan, shown: InputConfig, offset: Sequence[int] = (0, 0, 0))
             `present`: float32,
         shape (candidates,), 1 for a candidate and 0 for filling.
     """
-    if shown.kind == "volume":
-        return {"image": _volume(scan, shown, offset)}
-    size = shown.size[0], shown.size[1], shown.size[2]
-    image = np.full((shown.candidates, *size), AIR_HU, np.int16)
-    present = np.zeros(shown.candidates, np.float32)
-    best = scan.candidates[: shown.candidates]
+    if input_config.kind == "volume":
+        return {"image": _volume(scan, input_config, offset)}
+    size = input_config.size[0], input_config.size[1], input_config.size[2]
+    image = np.full((input_config.candidates, *size), AIR_HU, np.int16)
+    present = np.zeros(input_config.candidates, np.float32)
+    best = scan.candidates[: input_config.candidates]
     if best:
         centres = to_voxels(scan.affine, [candidate.centre_mm for candidate in best])
         image[: len(best)] = scan.crops(centres + np.asarray(offset), size)
@@ -95,32 +97,36 @@ class FreshScan:
         )
 
 
-def largest_diameter_mm(scan: Scan, shown: InputConfig) -> float:
+def largest_diameter_mm(scan: Scan, input_config: InputConfig) -> float:
     """Diameter of the largest candidate that the network sees, in millimetres.
 
     NaN where there is none.
     """
-    seen = scan.candidates[: shown.candidates] if shown.kind == "bag" else scan.candidates
-    return max((2 * candidate.radius_mm for candidate in seen), default=float("nan"))
+    candidates = (
+        scan.candidates[: input_config.candidates]
+        if input_config.kind == "bag"
+        else scan.candidates
+    )
+    return max((2 * candidate.radius_mm for candidate in candidates), default=float("nan"))
 
 
-def _volume(scan: Scan, shown: InputConfig, offset: Sequence[int]) -> NDArray[np.int16]:
+def _volume(scan: Scan, input_config: InputConfig, offset: Sequence[int]) -> NDArray[np.int16]:
     """The scan's grid at a coarse spacing, in the middle of `size`, with air around it or cut."""
     hu = scan.hu()
     counts = [
-        max(1, round(n * s / shown.spacing_mm))
+        max(1, round(n * s / input_config.spacing_mm))
         for n, s in zip(hu.shape, spacing_of(scan.affine), strict=True)
     ]
     coarse = _shrink(_shrink(hu, counts[1:]).transpose(1, 0, 2), (counts[0], counts[2])).transpose(
         1, 0, 2
     )
-    image = np.full(shown.size, AIR_HU, np.int16)
-    into, out_of = [], []
-    for have, want, step in zip(coarse.shape, shown.size, offset, strict=True):
+    image = np.full(input_config.size, AIR_HU, np.int16)
+    target, source = [], []
+    for have, want, step in zip(coarse.shape, input_config.size, offset, strict=True):
         start = (want - have) // 2 + step
-        into.append(slice(max(0, start), max(0, min(want, start + have))))
-        out_of.append(slice(max(0, -start), max(0, -start) + into[-1].stop - into[-1].start))
-    image[tuple(into)] = coarse[tuple(out_of)]
+        target.append(slice(max(0, start), max(0, min(want, start + have))))
+        source.append(slice(max(0, -start), max(0, -start) + target[-1].stop - target[-1].start))
+    image[tuple(target)] = coarse[tuple(source)]
     return image
 
 

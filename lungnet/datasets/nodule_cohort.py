@@ -32,21 +32,21 @@ UNREADABLE = (
 """What a damaged or crafted npz makes `zipfile` and NumPy raise."""
 
 
-def nodule_cohort(path: Path, shown: InputConfig) -> Cohort:
+def nodule_cohort(path: Path, input_config: InputConfig) -> Cohort:
     """Read an npz of nodules.
 
     `images` (n, y, x) or `crops` (n, z, y, x) in HU, `label`, `patient_id` and perhaps
     `diameter_mm`.
 
     Samples whose label is -1 (no opinion) or whose patient_id is empty are left out and counted in
-    the log. Of an image larger than `shown.size` the middle is taken.
+    the log. Of an image larger than `input_config.size` the middle is taken.
 
     Raises:
         InputError: not such a file; names the array, what was found and what was expected.
-        ConfigError: images smaller than, or of other dimensions than, `shown.size`.
+        ConfigError: images smaller than, or of other dimensions than, `input_config.size`.
     """
     arrays = _read_arrays(path)
-    images = _images(path, arrays, shown)
+    images = _images(path, arrays, input_config)
     label = _column(path, arrays, "label", len(images), "biuf")
     if not np.isin(label, (-1, 0, 1)).all():
         raise InputError(
@@ -75,7 +75,7 @@ def nodule_cohort(path: Path, shown: InputConfig) -> Cohort:
     images, table = images[is_usable.to_numpy()], table[is_usable].reset_index(drop=True)
 
     def read(row: int, offset: tuple[int, ...]) -> Inputs:
-        return {"image": centre_crop(images[row], shown.size, offset)}
+        return {"image": centre_crop(images[row], input_config.size, offset)}
 
     return Cohort(table=table, read=read, is_synthetic=False, preparation_hash=None)
 
@@ -87,10 +87,10 @@ def centre_crop(
     reach = [max(abs(step), 0) for step in offset]
     padded = np.pad(image, [(r, r) for r in reach], mode="edge") if any(reach) else image
     starts = [
-        (n - wanted) // 2 + step for n, wanted, step in zip(padded.shape, size, offset, strict=True)
+        (n - length) // 2 + step for n, length, step in zip(padded.shape, size, offset, strict=True)
     ]
     return padded[
-        tuple(slice(start, start + wanted) for start, wanted in zip(starts, size, strict=True))
+        tuple(slice(start, start + length) for start, length in zip(starts, size, strict=True))
     ]
 
 
@@ -122,7 +122,9 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     return read
 
 
-def _images(path: Path, arrays: dict[str, NDArray[Any]], shown: InputConfig) -> NDArray[np.int16]:
+def _images(
+    path: Path, arrays: dict[str, NDArray[Any]], input_config: InputConfig
+) -> NDArray[np.int16]:
     name = "images" if "images" in arrays else "crops"
     if name not in arrays:
         raise InputError(
@@ -136,18 +138,18 @@ def _images(path: Path, arrays: dict[str, NDArray[Any]], shown: InputConfig) -> 
             "x) or (n, z, y, x)"
         )
     size = images.shape[1:]
-    if len(size) != len(shown.size) or any(
-        wanted > n for wanted, n in zip(shown.size, size, strict=True)
+    if len(size) != len(input_config.size) or any(
+        length > n for length, n in zip(input_config.size, size, strict=True)
     ):
         raise ConfigError(
-            f"input.size {list(shown.size)} cannot be cut from {name} of {list(size)} voxels in "
-            f"{path}"
+            f"input.size {list(input_config.size)} cannot be cut from {name} of {list(size)} "
+            f"voxels in {path}"
         )
     return images
 
 
 def _column(
-    path: Path, arrays: dict[str, NDArray[Any]], name: str, n: int, kinds: str
+    path: Path, arrays: dict[str, NDArray[Any]], name: str, n: int, dtype_kinds: str
 ) -> NDArray[Any]:
     """One value for each image, of one of NumPy's kinds of type."""
     if name not in arrays:
@@ -156,7 +158,7 @@ def _column(
         raise InputError(
             f"{path}: {name} has shape {arrays[name].shape}; expected ({n},), one for each image"
         )
-    if arrays[name].dtype.kind not in kinds:
-        wanted = "text or whole numbers" if "U" in kinds else "numbers"
-        raise InputError(f"{path}: {name} is {arrays[name].dtype}; expected {wanted}")
+    if arrays[name].dtype.kind not in dtype_kinds:
+        expected = "text or whole numbers" if "U" in dtype_kinds else "numbers"
+        raise InputError(f"{path}: {name} is {arrays[name].dtype}; expected {expected}")
     return arrays[name]

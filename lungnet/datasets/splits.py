@@ -33,12 +33,12 @@ def draw_splits(table: pd.DataFrame, config: DataConfig, seed: int) -> list[pd.S
         InputError: too few patients of a label for the parts to hold both.
     """
     patients = table.groupby("patient_id", sort=True)["label"].max()
-    parts = max(config.folds, 3)
+    n_parts = max(config.folds, 3)
     rarest = patients.value_counts().reindex([0, 1], fill_value=0)
-    if rarest.min() < parts:
+    if rarest.min() < n_parts:
         raise InputError(
             f"the cohort has {rarest[0]} patients labeled 0 and {rarest[1]} labeled 1; at least "
-            f"{parts} of each are needed to hold some out"
+            f"{n_parts} of each are needed to hold some out"
         )
     if config.folds:
         return [
@@ -93,13 +93,13 @@ def _with_validation(
         else config.split.validation / (1 - config.split.test)
     )
     validation = _draw(rest, share, derive(seed, "validation", fold))
-    part = np.select(
+    names = np.select(
         [table["patient_id"].isin(held_out), table["patient_id"].isin(validation)],
         [TEST, VALIDATION],
         TRAIN,
     )
-    parts = pd.Series(part, index=table.index)
-    leaks = table.assign(part=parts).groupby("patient_id")["part"].nunique()
+    split = pd.Series(names, index=table.index)
+    leaks = table.assign(split=split).groupby("patient_id")["split"].nunique()
     if (leaks > 1).any():
         raise AssertionError(f"{(leaks > 1).sum()} patients stand on two sides of a split")
-    return parts
+    return split

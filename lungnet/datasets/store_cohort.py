@@ -9,7 +9,7 @@ import pandas as pd
 
 from lungnet.config.experiment import Experiment
 from lungnet.datasets.cohort import Cohort, Inputs
-from lungnet.datasets.network_inputs import inputs_of, largest_diameter_mm
+from lungnet.datasets.network_inputs import largest_diameter_mm, network_inputs
 from lungnet.errors import InputError, UsageError
 from lungnet.store import Store, read_labels
 
@@ -37,8 +37,8 @@ def store_cohort(experiment: Experiment) -> Cohort:
             "store's preparation.json"
         )
     rows = _labeled(store, path, experiment.data.labels)
-    shown = experiment.input
-    diameters = [largest_diameter_mm(store.read(uid), shown) for uid in rows["series_uid"]]
+    input_config = experiment.input
+    diameters = [largest_diameter_mm(store.read(uid), input_config) for uid in rows["series_uid"]]
     table = pd.DataFrame(
         {
             "patient_id": rows["patient_id"].astype(str),
@@ -51,16 +51,16 @@ def store_cohort(experiment: Experiment) -> Cohort:
     series = [str(uid) for uid in table["series_uid"]]
 
     def read(row: int, offset: tuple[int, ...]) -> Inputs:
-        return inputs_of(store.read(series[row]), shown, offset)
+        return network_inputs(store.read(series[row]), input_config, offset)
 
-    kept = (
+    cached = (
         lru_cache(maxsize=VOLUMES_KEPT)(read)
-        if shown.kind == "volume" and not experiment.training.augmentation.shift_voxels
+        if input_config.kind == "volume" and not experiment.training.augmentation.shift_voxels
         else read
     )
     return Cohort(
         table=table,
-        read=kept,
+        read=cached,
         is_synthetic=bool(rows["synthetic"].any()),
         preparation_hash=store.preparation_hash,
     )
@@ -70,8 +70,8 @@ def _labeled(store: Store, path: Path, labels: str | None) -> pd.DataFrame:
     manifest = store.manifest
     rows = manifest[manifest["chosen"].astype(bool)].sort_values("patient_id", kind="stable")
     if labels is not None:
-        known = read_labels(Path(labels)).matched(set(rows["patient_id"]))
-        rows = rows.assign(label=rows["patient_id"].map(known))
+        label_of = read_labels(Path(labels)).matched(set(rows["patient_id"]))
+        rows = rows.assign(label=rows["patient_id"].map(label_of))
     has_label = rows["label"].notna()
     if not has_label.any():
         raise InputError(

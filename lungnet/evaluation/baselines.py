@@ -46,7 +46,7 @@ class Prior:
     accuracy: float
     roc_auc: float = 0.5
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """One key per attribute."""
         return dict(vars(self))
 
@@ -82,10 +82,10 @@ class LargestDiameter:
     threshold_mm: float
     curve: Curve
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Keys as the attributes, without the curve."""
         intervals = {
-            name: getattr(self, name).as_json() for name in ("roc_auc", "roc_auc_gain", "accuracy")
+            name: getattr(self, name).to_json() for name in ("roc_auc", "roc_auc_gain", "accuracy")
         }
         return intervals | {
             "log_loss": self.log_loss,
@@ -114,18 +114,18 @@ def largest_diameter(
     probability = pd.Series(np.nan, rows.index)
     called = pd.Series(False, rows.index)
     thresholds = []
-    for part, reference in references(table, rows, rng):
-        known, seen = (
-            part["diameter_mm"].fillna(0.0).to_numpy(),
+    for rows_of_part, reference in references(table, rows, rng):
+        has_diameter, reference_has_diameter = (
+            rows_of_part["diameter_mm"].fillna(0.0).to_numpy(),
             reference["diameter_mm"].fillna(0.0).to_numpy(),
         )
         truth = reference["label"].to_numpy()
-        threshold = most_accurate(truth, seen)
-        centre, spread = seen.mean(), seen.std() or 1.0
-        fitted = fit_calibration(truth, (seen - centre) / spread, "platt")
+        threshold = most_accurate(truth, reference_has_diameter)
+        centre, spread = reference_has_diameter.mean(), reference_has_diameter.std() or 1.0
+        fitted = fit_calibration(truth, (reference_has_diameter - centre) / spread, "platt")
         thresholds.append(threshold)
-        called[part.index] = known >= threshold
-        probability[part.index] = fitted.apply((known - centre) / spread)
+        called[rows_of_part.index] = has_diameter >= threshold
+        probability[rows_of_part.index] = fitted.apply((has_diameter - centre) / spread)
     accuracy = proportion(called.to_numpy() == (labels == 1), patients)
     assert accuracy is not None
     p = np.asarray(probability, np.float64)

@@ -50,13 +50,13 @@ class Calibration:
             expit(self.scale * np.asarray(logits, np.float64) + self.offset), np.float64
         )
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Keys `method`, `scale`, `offset`."""
         return {"method": self.method, "scale": self.scale, "offset": self.offset}
 
     @classmethod
     def from_json(cls, value: Any) -> "Calibration":
-        """Read what `as_json` gave.
+        """Read what `to_json` gave.
 
         Raises:
             ValueError: another shape, or numbers that cannot be.
@@ -112,7 +112,7 @@ def fit_calibration(
     bounds = [(float(np.log(SCALE_BOUNDS[0])), float(np.log(SCALE_BOUNDS[1]))), (-20.0, 20.0)][
         : start.size
     ]
-    found = minimize(
+    optimum = minimize(
         loss,
         start,
         jac=True,
@@ -121,7 +121,7 @@ def fit_calibration(
         options={"ftol": 1e-14, "gtol": 1e-9},
     ).x
     return Calibration(
-        method, float(np.exp(found[0])), float(found[1]) if method == "platt" else 0.0
+        method, float(np.exp(optimum[0])), float(optimum[1]) if method == "platt" else 0.0
     )
 
 

@@ -100,22 +100,22 @@ def bins_of(probabilities: Floats) -> Ints:
 
     Ten bins, fewer where they would hold less than ten rows each.
     """
-    wanted = int(np.clip(probabilities.size // SMALLEST_BIN, 1, BINS))
+    n_bins = int(np.clip(probabilities.size // SMALLEST_BIN, 1, BINS))
     ordered = np.sort(probabilities)
     rank = np.searchsorted(ordered, probabilities, side="left")
-    return np.unique(rank * wanted // probabilities.size, return_inverse=True)[1].astype(np.int64)
+    return np.unique(rank * n_bins // probabilities.size, return_inverse=True)[1].astype(np.int64)
 
 
 def reliability(labels: Ints, probabilities: Floats, patients: Ints) -> tuple[ReliabilityBin, ...]:
     """The reliability diagram's bins, lowest probability first, Wilson intervals over patients."""
-    bins = bins_of(probabilities)
-    found = []
-    for number in range(int(bins.max()) + 1):
-        inside = bins == number
+    bin_of = bins_of(probabilities)
+    bins = []
+    for number in range(int(bin_of.max()) + 1):
+        inside = bin_of == number
         p = probabilities[inside]
         observed = proportion(labels[inside] == 1, patients[inside])
         assert observed is not None
-        found.append(
+        bins.append(
             ReliabilityBin(
                 p.size,
                 int(labels[inside].sum()),
@@ -125,7 +125,7 @@ def reliability(labels: Ints, probabilities: Floats, patients: Ints) -> tuple[Re
                 observed,
             )
         )
-    return tuple(found)
+    return tuple(bins)
 
 
 def expected_calibration_error(bins: tuple[ReliabilityBin, ...]) -> float:
@@ -156,26 +156,26 @@ def operating_points(labels: Ints, scores: Floats) -> tuple[OperatingPoint, ...]
     m, n = hits[-1], rows[-1] - hits[-1]
     sensitivity, specificity = hits / m, 1 - (rows - hits) / n
     points = []
-    for wanted in (0.95, 0.90, 0.80):
-        at = int(np.flatnonzero(sensitivity >= wanted - 1e-12)[0])
+    for rate in (0.95, 0.90, 0.80):
+        index = int(np.flatnonzero(sensitivity >= rate - 1e-12)[0])
         points.append(
             _point(
-                f"sensitivity at least {round(wanted * 100)}\u00a0%",
-                rank.thresholds[at],
-                (sensitivity[at], m),
-                (specificity[at], n),
+                f"sensitivity at least {round(rate * 100)}\u00a0%",
+                rank.thresholds[index],
+                (sensitivity[index], m),
+                (specificity[index], n),
             )
         )
-    for wanted in (0.80, 0.90, 0.95):
-        reached = np.flatnonzero(specificity >= wanted - 1e-12)
+    for rate in (0.80, 0.90, 0.95):
+        reached = np.flatnonzero(specificity >= rate - 1e-12)
         if reached.size:
-            at = int(reached[-1])
+            index = int(reached[-1])
             points.append(
                 _point(
-                    f"specificity at least {round(wanted * 100)}\u00a0%",
-                    rank.thresholds[at],
-                    (sensitivity[at], m),
-                    (specificity[at], n),
+                    f"specificity at least {round(rate * 100)}\u00a0%",
+                    rank.thresholds[index],
+                    (sensitivity[index], m),
+                    (specificity[index], n),
                 )
             )
     return tuple(points)
@@ -200,8 +200,8 @@ def highest_tpr(hits: Floats, rows: Floats, grid: Floats) -> Floats:
         grid: false positive rates, 0..1.
     """
     alarms = rows - hits
-    at = np.searchsorted(alarms, grid * alarms[-1] + 1e-9, side="right")
-    return np.where(at > 0, hits[at - 1] / hits[-1], 0.0)
+    indices = np.searchsorted(alarms, grid * alarms[-1] + 1e-9, side="right")
+    return np.where(indices > 0, hits[indices - 1] / hits[-1], 0.0)
 
 
 def specificity_at(sensitivity: float, hits: Floats, rows: Floats) -> float:

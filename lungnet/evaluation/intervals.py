@@ -27,7 +27,7 @@ class Interval:
     low: float
     high: float
 
-    def as_json(self) -> dict[str, float]:
+    def to_json(self) -> dict[str, float]:
         """Keys `value`, `low`, `high`."""
         return {"value": self.value, "low": self.low, "high": self.high}
 
@@ -62,13 +62,13 @@ def auc_and_variance(labels: Ints, scores: Floats, patients: Ints) -> tuple[floa
     return area, _variance(labels, components, patients)
 
 
-def roc_auc_gain(labels: Ints, scores: Floats, others: Floats, patients: Ints) -> Interval:
-    """AUC of `scores` less that of `others`, with DeLong's paired interval.
+def roc_auc_gain(labels: Ints, scores: Floats, baseline_scores: Floats, patients: Ints) -> Interval:
+    """AUC of `scores` less that of `baseline_scores`, with DeLong's paired interval.
 
     Clustered as in `roc_auc`.
     """
     area, components = _components(labels, scores)
-    other_area, other_components = _components(labels, others)
+    other_area, other_components = _components(labels, baseline_scores)
     gain = area - other_area
     half = Z * float(np.sqrt(_variance(labels, components - other_components, patients)))
     return Interval(gain, max(-1.0, gain - half), min(1.0, gain + half))

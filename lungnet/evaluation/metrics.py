@@ -138,12 +138,12 @@ class Metrics:
 
     def figure(self, name: str) -> Interval:
         """One figure that is never undefined (`roc_auc`, `log_loss`, `accuracy`, ...)."""
-        found = self.figures[name]
-        if found is None:
+        figure = self.figures[name]
+        if figure is None:
             raise KeyError(name)
-        return found
+        return figure
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The document `metrics.json`; keys as in the contract, undefined figures null."""
         return {
             "n": self.n,
@@ -152,18 +152,19 @@ class Metrics:
             "split": self.split,
             "verdict": self.verdict,
             **{
-                name: None if figure is None else figure.as_json()
+                name: None if figure is None else figure.to_json()
                 for name, figure in self.figures.items()
             },
-            "threshold": self.threshold.as_json(),
+            "threshold": self.threshold.to_json(),
             "baselines": {
-                "prior": self.prior.as_json(),
+                "prior": self.prior.to_json(),
                 "largest_diameter": None
                 if self.largest_diameter is None
-                else self.largest_diameter.as_json(),
+                else self.largest_diameter.to_json(),
             },
             "reliability": [
-                {**vars(one), "observed": one.observed.as_json()} for one in self.reliability
+                {**vars(reliability_bin), "observed": reliability_bin.observed.to_json()}
+                for reliability_bin in self.reliability
             ],
             "intervals": {
                 **METHODS,
@@ -250,9 +251,12 @@ def _probability_figures(
         float(brier_scores(labels, probabilities).mean()),
     )
     # The prior's loss of a replicate depends on its share of positives only.
-    both, q = np.array([0, 1]), np.full(2, constant.probability)
+    classes, q = np.array([0, 1]), np.full(2, constant.probability)
     shares = np.column_stack([1 - draws.prevalence, draws.prevalence])
-    of_prior_loss, of_prior_brier = shares @ log_losses(both, q), shares @ brier_scores(both, q)
+    of_prior_loss, of_prior_brier = (
+        shares @ log_losses(classes, q),
+        shares @ brier_scores(classes, q),
+    )
     figures: dict[str, Interval | None] = {
         "log_loss": bootstrap.interval(loss, draws.log_loss),
         "brier": bootstrap.interval(brier, draws.brier),
@@ -291,10 +295,10 @@ def _train_prevalence(table: pd.DataFrame, options: EvaluationOptions) -> float 
 def _notes(table: pd.DataFrame, rows: pd.DataFrame) -> tuple[str, ...]:
     notes = []
     learned = set(table.loc[(table["split"] == TRAIN) & (table["fold"] < 0), "patient_id"])
-    both = sorted(learned & set(rows["patient_id"]))
-    if both:
+    leaked = sorted(learned & set(rows["patient_id"]))
+    if leaked:
         notes.append(
-            f"{len(both)} scored patients are also in split train: the figures flatter the model"
+            f"{len(leaked)} scored patients are also in split train: the figures flatter the model"
         )
     if (rows["fold"] >= 0).any():
         split = rows.groupby("patient_id")["fold"].nunique()

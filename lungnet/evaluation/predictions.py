@@ -49,14 +49,14 @@ def read_predictions(path: Path) -> pd.DataFrame:
 
 
 def check_predictions(
-    table: pd.DataFrame, places: Sequence[str] | None = None, where: str = "predictions"
+    table: pd.DataFrame, row_names: Sequence[str] | None = None, table_name: str = "predictions"
 ) -> pd.DataFrame:
     """Type and check a table of predictions.
 
     Args:
         table: columns as in `read_predictions`; values may be text.
-        places: what to call each row in an error; by default its position, counted from 1.
-        where: what to call the whole table.
+        row_names: what to call each row in an error; by default its position, counted from 1.
+        table_name: what to call the whole table.
 
     Returns:
         A new table, index 0..n-1: `patient_id`, `series_uid`, `sample`, `split` text, `label`
@@ -66,16 +66,16 @@ def check_predictions(
     Raises:
         PredictionsError: a column missing or twice, no rows, a value out of range, a row twice.
     """
-    _check_columns(list(table.columns), where)
+    _check_columns(list(table.columns), table_name)
     if table.empty:
         raise PredictionsError(
-            f"{where}: holds no predictions; expected a header and a row per patient with "
+            f"{table_name}: holds no predictions; expected a header and a row per patient with "
             f"{', '.join(REQUIRED)}"
         )
-    places = (
-        places
-        if places is not None
-        else [f"{where}: row {row}" for row in range(1, len(table) + 1)]
+    row_names = (
+        row_names
+        if row_names is not None
+        else [f"{table_name}: row {row}" for row in range(1, len(table) + 1)]
     )
     table = table.reset_index(drop=True)
     for column in ("series_uid", "sample", "split", "fold", "diameter_mm", "synthetic"):
@@ -83,32 +83,36 @@ def check_predictions(
             table[column] = ""
     for column in (*KEY, "split"):
         table[column] = _texts(table[column])
-    _refuse(table["patient_id"] == "", "patient_id", table, places, "an id")
+    _refuse(table["patient_id"] == "", "patient_id", table, row_names, "an id")
     table["label"] = _numbers(
-        table, "label", places, "0 or 1", lambda v: (v == 0) | (v == 1)
+        table, "label", row_names, "0 or 1", lambda v: (v == 0) | (v == 1)
     ).astype(np.int64)
     table["probability"] = _numbers(
-        table, "probability", places, "a number from 0 to 1", lambda v: (v >= 0) & (v <= 1)
+        table, "probability", row_names, "a number from 0 to 1", lambda v: (v >= 0) & (v <= 1)
     )
     whole = "a whole number from 0, or -1 for none"
     table["fold"] = _numbers(
-        table, "fold", places, whole, lambda v: (v >= NO_FOLD) & (v == np.floor(v)), NO_FOLD
+        table, "fold", row_names, whole, lambda v: (v >= NO_FOLD) & (v == np.floor(v)), NO_FOLD
     ).astype(np.int64)
     millimetres = "millimetres from 0 to 1000, or nothing"
     table["diameter_mm"] = _numbers(
         table,
         "diameter_mm",
-        places,
+        row_names,
         millimetres,
         lambda v: np.isnan(v) | ((v >= 0) & (v <= 1000)),
         np.nan,
     )
-    words = _texts(table["synthetic"]).str.lower()
+    is_synthetic = _texts(table["synthetic"]).str.lower()
     _refuse(
-        ~words.isin(list(SYNTHETIC_WORDS)), "synthetic", table, places, "true, false or nothing"
+        ~is_synthetic.isin(list(SYNTHETIC_WORDS)),
+        "synthetic",
+        table,
+        row_names,
+        "true, false or nothing",
     )
-    table["synthetic"] = words.map(SYNTHETIC_WORDS).astype(bool)
-    _check_duplicates(table, places)
+    table["synthetic"] = is_synthetic.map(SYNTHETIC_WORDS).astype(bool)
+    _check_duplicates(table, row_names)
     return table
 
 
@@ -214,25 +218,25 @@ def _parse(text: str, path: Path) -> tuple[list[str], list[list[str]], list[int]
     return header, rows, lines
 
 
-def _check_columns(columns: list[str], where: str) -> None:
+def _check_columns(columns: list[str], table_name: str) -> None:
     missing = [name for name in REQUIRED if name not in columns]
     if missing:
-        found = ", ".join(map(_quoted, columns[:12])) or "none"
+        listed = ", ".join(map(_quoted, columns[:12])) or "none"
         raise PredictionsError(
-            f"{where}: column {missing[0]} is missing; found {found}; expected at least "
+            f"{table_name}: column {missing[0]} is missing; found {listed}; expected at least "
             f"{', '.join(REQUIRED)}"
         )
     twice = next((name for name in columns if columns.count(name) > 1), None)
     if twice is not None:
         raise PredictionsError(
-            f"{where}: column {_quoted(twice)} stands twice in the header; expected once"
+            f"{table_name}: column {_quoted(twice)} stands twice in the header; expected once"
         )
 
 
 def _numbers(
     table: pd.DataFrame,
     column: str,
-    places: Sequence[str],
+    row_names: Sequence[str],
     expected: str,
     holds: Callable[[pd.Series], pd.Series],
     empty: float | None = None,
@@ -251,22 +255,27 @@ def _numbers(
         bad |= numbers.isna()
     else:
         bad |= numbers.isna() & ~missing
-    _refuse(bad, column, table, places, expected)
+    _refuse(bad, column, table, row_names, expected)
     return numbers
 
 
 def _refuse(
-    bad: "pd.Series[bool]", column: str, table: pd.DataFrame, places: Sequence[str], expected: str
+    bad: "pd.Series[bool]",
+    column: str,
+    table: pd.DataFrame,
+    row_names: Sequence[str],
+    expected: str,
 ) -> None:
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise PredictionsError(
-            f"{places[row]}, column {column}: {_quoted(table[column].iloc[row])} where {expected} "
+            f"{row_names[row]}, column {column}: {_quoted(table[column].iloc[row])} where "
+            f"{expected} "
             "was expected"
         )
 
 
-def _check_duplicates(table: pd.DataFrame, places: Sequence[str]) -> None:
+def _check_duplicates(table: pd.DataFrame, row_names: Sequence[str]) -> None:
     keys = table[[*KEY, "split"]].assign(
         fold=table["fold"].where(table["split"].isin(SEEN), NO_FOLD)
     )
@@ -276,10 +285,10 @@ def _check_duplicates(table: pd.DataFrame, places: Sequence[str]) -> None:
     row = int(np.flatnonzero(twice)[0])
     first = int(np.flatnonzero((keys == keys.iloc[row]).all(axis=1))[0])
     columns = [name for name in KEY if keys.at[row, name]]
-    what = ", ".join(f"{name} {_quoted(keys.at[row, name])}" for name in columns)
+    key_text = ", ".join(f"{name} {_quoted(keys.at[row, name])}" for name in columns)
     raise PredictionsError(
-        f"{places[row]}, column {columns[-1]}: {what} was already given by "
-        f"{places[first].rpartition(': ')[2]}; "
+        f"{row_names[row]}, column {columns[-1]}: {key_text} was already given by "
+        f"{row_names[first].rpartition(': ')[2]}; "
         "expected one row for each (a column sample tells several of one patient or series apart)"
     )
 

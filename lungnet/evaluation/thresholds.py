@@ -30,7 +30,7 @@ class Threshold:
     source: str
     by_fold: tuple[tuple[int, float], ...] = ()
 
-    def as_json(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, object]:
         """Keys `value`, `source`, `by_fold`."""
         return {
             "value": self.value,
@@ -51,19 +51,19 @@ def choose_threshold(table: pd.DataFrame, rows: pd.DataFrame) -> Threshold:
         table: all predictions, as `check_predictions` returns them.
         rows: those of it that are to be scored.
     """
-    for source, parts in (
+    for source, pairs in (
         ("validation", _same_fold(table, rows, (VALIDATION,))),
         ("other folds", _other_folds(rows)),
     ):
         chosen = [
-            (part, reference) for part, reference in parts if reference["label"].nunique() == 2
+            (scored, reference) for scored, reference in pairs if reference["label"].nunique() == 2
         ]
-        if parts and len(chosen) == len(parts):
+        if pairs and len(chosen) == len(pairs):
             values = [
                 most_accurate(reference["label"].to_numpy(), reference["probability"].to_numpy())
                 for _, reference in chosen
             ]
-            folds = [int(part["fold"].iloc[0]) for part, _ in chosen]
+            folds = [int(scored["fold"].iloc[0]) for scored, _ in chosen]
             by_fold = tuple(zip(folds, values, strict=True)) if len(values) > 1 else ()
             return Threshold(float(np.median(values)), source, by_fold)
     return Threshold(DEFAULT, "default")
@@ -82,13 +82,13 @@ def references(
         rows: those of it that are to be scored.
         rng: draws the groups where it comes to that.
     """
-    for parts in (_same_fold(table, rows, SEEN), _other_folds(rows)):
-        if parts and all(reference["label"].nunique() == 2 for _, reference in parts):
-            return parts
+    for pairs in (_same_fold(table, rows, SEEN), _other_folds(rows)):
+        if pairs and all(reference["label"].nunique() == 2 for _, reference in pairs):
+            return pairs
     patients = rows["patient_id"].unique()
     group = dict(zip(rng.permutation(patients), np.arange(len(patients)) % 10, strict=True))
     groups = rows["patient_id"].map(group)
-    return [(rows[groups == one], rows[groups != one]) for one in sorted(set(groups))]
+    return [(rows[groups == number], rows[groups != number]) for number in sorted(set(groups))]
 
 
 def most_accurate(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> float:
@@ -119,7 +119,10 @@ def _same_fold(
     return (
         list(
             _without_own_patients(
-                ((part, learning[learning["fold"] == fold]) for fold, part in rows.groupby("fold"))
+                (
+                    (scored, learning[learning["fold"] == fold])
+                    for fold, scored in rows.groupby("fold")
+                )
             )
         )
         if len(learning)
@@ -139,7 +142,7 @@ def _other_folds(rows: pd.DataFrame) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
 
 
 def _without_own_patients(
-    parts: Iterator[tuple[pd.DataFrame, pd.DataFrame]],
+    pairs: Iterator[tuple[pd.DataFrame, pd.DataFrame]],
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    for part, reference in parts:
-        yield part, reference[~reference["patient_id"].isin(part["patient_id"])]
+    for scored, reference in pairs:
+        yield scored, reference[~reference["patient_id"].isin(scored["patient_id"])]

@@ -12,17 +12,17 @@ import numpy as np
 import openvino
 
 from lungnet import __version__
-from lungnet.datasets.network_inputs import FreshScan, inputs_of
+from lungnet.datasets.network_inputs import FreshScan, network_inputs
 from lungnet.errors import BundleError, SeriesRefused, UsageError
 from lungnet.evaluation.calibration import Calibration
-from lungnet.intake import Found, read_series
+from lungnet.intake import Series, read_series
 from lungnet.models.bundle import Bundle, open_bundle
 from lungnet.preprocessing import prepare
-from lungnet.volume import Triple, Volume, Warned
+from lungnet.volume import ScanWarning, Triple, Volume
 
 
 @dataclass(frozen=True)
-class Seen:
+class ScoredCandidate:
     """A candidate that the network looked at.
 
     Attributes:
@@ -56,8 +56,8 @@ class Prediction:
     probability: float | None
     interval: tuple[float, float] | None
     abstained: bool
-    candidates: tuple[Seen, ...]
-    warnings: tuple[Warned, ...]
+    candidates: tuple[ScoredCandidate, ...]
+    warnings: tuple[ScanWarning, ...]
     preparation_hash: str
     model_hash: str
     lungnet_version: str
@@ -80,11 +80,11 @@ class Predictor:
                 f"{path}: this network judges crops around known nodules, not series; expected a "
                 "bundle of a bag or volume run"
             )
-        spec = self.bundle.experiment.preparation
-        if self.bundle.preparation_hash != spec.preparation_hash():
+        config = self.bundle.experiment.preparation
+        if self.bundle.preparation_hash != config.preparation_hash():
             raise BundleError(
                 f"{path}: trained on scans of preparation {self.bundle.preparation_hash}, this "
-                f"lungnet prepares {spec.preparation_hash()}; "
+                f"lungnet prepares {config.preparation_hash()}; "
                 "use the version that trained it, or train again"
             )
         try:
@@ -95,36 +95,40 @@ class Predictor:
         except (ValueError, RuntimeError) as error:
             raise BundleError(f"{path}: cannot be loaded ({str(error).splitlines()[0]})") from None
 
-    def predict(self, volume: Volume) -> tuple[float, tuple[Seen, ...], tuple[Warned, ...]]:
+    def predict(
+        self, volume: Volume
+    ) -> tuple[float, tuple[ScoredCandidate, ...], tuple[ScanWarning, ...]]:
         """Probability, candidates with weights, and warnings for a volume in HU."""
         scan = prepare(volume, self.bundle.experiment.preparation)
         inputs = {
-            name: value[None] for name, value in inputs_of(FreshScan(scan), self.shown).items()
+            name: value[None] for name, value in network_inputs(FreshScan(scan), self.shown).items()
         }
         outputs = self._network(inputs)
         probability = float(self.calibration.apply(outputs["logit"]).ravel()[0])
-        seen: tuple[Seen, ...] = ()
+        candidates: tuple[ScoredCandidate, ...] = ()
         if self.shown.kind == "bag":
             weights = np.asarray(outputs["weights"])[0]
-            seen = tuple(
-                Seen(c.centre_mm, c.radius_mm, round(float(w), 6))
+            candidates = tuple(
+                ScoredCandidate(c.centre_mm, c.radius_mm, round(float(w), 6))
                 for c, w in zip(scan.candidates, weights, strict=False)
             )
-        return probability, seen, scan.warnings
+        return probability, candidates, scan.warnings
 
-    def predict_series(self, found: Iterable[Found]) -> Iterator[Prediction]:
+    def predict_series(self, series_list: Iterable[Series]) -> Iterator[Prediction]:
         """A prediction per series; one that is refused never stops the rest."""
-        for one in found:
+        for series in series_list:
             try:
-                probability, seen, warnings = self.predict(read_series(one))
+                probability, candidates, warnings = self.predict(read_series(series))
             except SeriesRefused as refusal:
                 yield self._row(
-                    one, reason=refusal.reason, detail=refusal.detail, warnings=one.warnings
+                    series, reason=refusal.reason, detail=refusal.detail, warnings=series.warnings
                 )
             else:
-                yield self._row(one, probability=probability, candidates=seen, warnings=warnings)
+                yield self._row(
+                    series, probability=probability, candidates=candidates, warnings=warnings
+                )
 
-    def _row(self, one: Found, **known: Any) -> Prediction:
+    def _row(self, series: Series, **fields: Any) -> Prediction:
         blank: dict[str, Any] = {
             "reason": None,
             "detail": "",
@@ -132,14 +136,14 @@ class Predictor:
             "candidates": (),
         }
         return Prediction(
-            path=str(one.path),
-            patient_id=one.patient_id,
-            series_uid=one.series_uid,
-            status="refused" if known.get("reason") else "usable",
+            path=str(series.path),
+            patient_id=series.patient_id,
+            series_uid=series.series_uid,
+            status="refused" if fields.get("reason") else "usable",
             interval=None,
             abstained=False,
             preparation_hash=str(self.bundle.preparation_hash),
             model_hash=self.bundle.model_hash,
             lungnet_version=__version__,
-            **{**blank, **known},
+            **{**blank, **fields},
         )

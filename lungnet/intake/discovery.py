@@ -1,40 +1,32 @@
-"""From paths to one `Found` per series.
-
-Files are told apart, headers read once, slices grouped and judged.
-"""
+"""From paths to one `Series` each: files are told apart, headers read once, slices judged."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from lungnet.config.intake import IntakeConfig
+from lungnet.errors import IncompleteHeaderError, MalformedHeaderError, Refusal, UnreadableError
 from lungnet.intake import reasons
 from lungnet.intake.checks.verdicts import judge
-from lungnet.intake.containers.source_file import Candidate, UnreadableError
-from lungnet.intake.containers.walk import candidates
-from lungnet.intake.formats.volume_reading import format_of, found_volume, tell_apart
-from lungnet.intake.headers.elements import (
-    PREAMBLE,
-    Elements,
-    OddHeaderError,
-    ShortHeaderError,
-    is_part_10,
-    looks_like_a_data_set,
-    read_elements,
-)
+from lungnet.intake.containers.source_file import PREAMBLE_BYTES, SourceFile, is_part_10
+from lungnet.intake.containers.walk import source_files
+from lungnet.intake.formats import VOLUME_SUFFIXES
+from lungnet.intake.formats.volume_series import format_of, volume_file_series, with_distinct_ids
+from lungnet.intake.headers.elements import Elements, looks_like_a_data_set, read_elements
 from lungnet.intake.headers.image_type import DICOMDIR, ENHANCED_CT
 from lungnet.intake.headers.multiframe import frames_of
-from lungnet.intake.headers.parsing import WANTED, Headers, T
-from lungnet.intake.headers.slice_header import Slice
-from lungnet.intake.series import Found
-from lungnet.volume import Warned
+from lungnet.intake.headers.parsing import HeaderParser
+from lungnet.intake.headers.slice_header import SliceHeader
+from lungnet.intake.headers.tags import READ_TAGS, Tag
+from lungnet.intake.series import DicomSeries, Series
+from lungnet.volume import ScanWarning
 
 FILE_SET_ID = 0x00041130  # only a DICOMDIR has it
-SCANNED = WANTED | {FILE_SET_ID}
+SCANNED_TAGS = READ_TAGS | {FILE_SET_ID}
 
 
-def find_series(paths: Sequence[Path], limits: IntakeConfig | None = None) -> list[Found]:
+def find_series(paths: Sequence[Path], config: IntakeConfig | None = None) -> list[Series]:
     """Find every series at or below some paths.
 
     Folders of any depth, zip and tar files, single files, with or without extensions; what is no
@@ -42,135 +34,138 @@ def find_series(paths: Sequence[Path], limits: IntakeConfig | None = None) -> li
 
     Args:
         paths: folders, archives, files, DICOMDIRs.
-        limits: bounds of intake; the defaults where None.
+        config: bounds of intake; the defaults where None.
 
     Returns:
-        One `Found` per series, the refused and the unreadable ones too, ordered by patient, series
-        and path.
+        One series each, the refused and the unreadable ones too, ordered by patient, series and
+        path.
 
     Raises:
         InputError: a path does not exist.
     """
-    limits = limits or IntakeConfig()
-    headers = Headers(limits)
-    groups: dict[tuple[str, str], list[Slice]] = {}
-    found: list[Found] = []
-    remains: Counter[Path] = Counter()
-    for candidate in candidates([Path(path) for path in paths], limits):
-        if _is_remnant(candidate):
-            remains[candidate.location.folder] += 1
+    headers = HeaderParser(config or IntakeConfig())
+    groups: dict[tuple[str, str], list[SliceHeader]] = {}
+    volume_files: list[Series] = []
+    remnants: Counter[Path] = Counter()
+    for source_file in source_files([Path(path) for path in paths], headers.config):
+        if _is_remnant(source_file):
+            remnants[source_file.location.folder] += _may_be_of_an_image(source_file.name)
             continue
-        for one in _read(candidate, headers, found):
-            who = one.identity
-            alone = str(one.location) if not who.series_uid else ""
-            groups.setdefault((who.patient_id, who.series_uid or alone), []).append(one)
-    found = tell_apart(found)
-    found.extend(judge(slices, limits) for slices in groups.values())
-    remains.update(f.path.parent for f in found if _may_be_a_lost_slice(f))
-    found = [_beside(one, remains) for one in found]
-    return sorted(found, key=lambda f: (f.patient_id, f.study_uid, f.series_uid, str(f.path)))
+        contents = _contents(source_file, headers)
+        if isinstance(contents, Series):
+            volume_files.append(contents)
+            continue
+        for header in contents:
+            identity = header.identity
+            alone = str(header.location) if not identity.series_uid else ""
+            key = identity.patient_id, identity.series_uid or alone
+            groups.setdefault(key, []).append(header)
+    series_list = with_distinct_ids(volume_files)
+    series_list += [judge(slices, headers.config) for slices in groups.values()]
+    remnants.update(s.path.parent for s in series_list if _may_be_a_lost_slice(s))
+    series_list = [_with_remnants(series, remnants) for series in series_list]
+    return sorted(series_list, key=lambda s: (s.patient_id, s.study_uid, s.series_uid, str(s.path)))
 
 
-def _is_remnant(candidate: Candidate) -> bool:
-    """Whether this is what a failed copy leaves.
+def _is_remnant(source_file: SourceFile) -> bool:
+    """Whether this is what a failed copy leaves of a file other than a volume file.
 
     Nothing, zeros, or an empty preamble after which nothing says that this is DICOM.
     """
-    if candidate.refusal is not None or format_of(candidate.name) is not None:
+    head = source_file.head
+    if source_file.refusal is not None or format_of(source_file.name) is not None:
         return False
-    return not candidate.head[: PREAMBLE - 4].strip(b"\0") and not is_part_10(candidate.head)
+    return not head[: PREAMBLE_BYTES - 4].strip(b"\0") and not is_part_10(head)
 
 
-def _may_be_a_lost_slice(found: Found) -> bool:
+def _may_be_of_an_image(name: str) -> bool:
+    """Whether an empty file of this name (lower case) may be left of a slice or a volume."""
+    base = name.rpartition("/")[2]
+    return base.endswith((".dcm", *VOLUME_SUFFIXES)) or "." not in base
+
+
+def _may_be_a_lost_slice(series: Series) -> bool:
     """Whether this is one broken file, maybe cut before it says which series it belongs to."""
-    if found.refusal is None or len(found.slices) > 1:
+    if series.refusal is None or series.n_slices > 1:
         return False
-    return not found.series_uid or found.refusal[0] in (
+    return not series.series_uid or series.refusal.reason in (
         reasons.CORRUPT,
         reasons.MISSING_TAG,
         reasons.UNDECODABLE,
     )
 
 
-def _beside(found: Found, remains: Counter[Path]) -> Found:
-    """Tell a series of files in its folders that cannot be read.
+def _with_remnants(series: Series, remnants: Counter[Path]) -> Series:
+    """The series, with a warning where files in its folders cannot be read.
 
     They may be slices lost from its ends.
     """
-    lost = (
-        sum(remains[folder] for folder in {s.location.folder for s in found.slices})
-        if found.grid
-        else 0
-    )
+    if not isinstance(series, DicomSeries) or series.grid is None:
+        return series
+    lost = sum(remnants[folder] for folder in {s.location.folder for s in series.slices})
     if not lost:
-        return found
-    said = Warned(
+        return series
+    warning = ScanWarning(
         "unreadable-beside",
         f"{lost} file(s) beside the slices cannot be used and may have been slices",
     )
-    return replace(found, warnings=(*found.warnings, said))
+    return replace(series, warnings=(*series.warnings, warning))
 
 
-def _read(candidate: Candidate, headers: Headers, found: list[Found]) -> Iterable[Slice]:
-    """The slices of one file.
-
-    What is no DICOM goes to `found` where it is a volume or broken, or nowhere.
-    """
-    if candidate.refusal is not None:
-        found.append(_unreadable(candidate, *candidate.refusal, headers.limits))
-        return ()
-    if not is_part_10(candidate.head):
-        kind = format_of(candidate.name)
-        if kind is not None:
-            found.append(found_volume(candidate, kind, headers.limits))
-        if kind is not None or not looks_like_a_data_set(candidate.head):
-            return ()
+def _contents(source_file: SourceFile, headers: HeaderParser) -> list[SliceHeader] | Series:
+    """The slices of a DICOM file, none of what is no image; a series where it is one by itself."""
+    if source_file.refusal is not None:
+        return _unreadable(source_file, source_file.refusal, headers.config)
+    is_dicom = is_part_10(source_file.head)
+    volume_format = None if is_dicom else format_of(source_file.name)
+    if volume_format is not None:
+        return volume_file_series(source_file, volume_format, headers.config)
+    if not is_dicom and not looks_like_a_data_set(source_file.head):
+        return []
     try:
-        return _slices(candidate, headers)
-    except OddHeaderError as odd:
-        if is_part_10(candidate.head):
-            found.append(_unreadable(candidate, reasons.CORRUPT, str(odd), headers.limits))
-        return ()
+        return _slices(source_file, headers)
+    except MalformedHeaderError as error:
+        refusal = Refusal(reasons.CORRUPT, str(error))
+        return _unreadable(source_file, refusal, headers.config) if is_dicom else []
     except UnreadableError as error:
-        found.append(_unreadable(candidate, *error.refusal, headers.limits))
-        return ()
+        return _unreadable(source_file, error.refusal, headers.config)
 
 
-def _slices(candidate: Candidate, headers: Headers) -> Iterable[Slice]:
+def _slices(source_file: SourceFile, headers: HeaderParser) -> list[SliceHeader]:
     """The slices of one DICOM file; none of a DICOMDIR."""
-    elements = _elements(candidate, headers.limits)
-    kind = elements.values.get(T["sop_class"], b"").rstrip(b"\0 ").decode("ascii", "replace")
-    if kind == DICOMDIR or FILE_SET_ID in elements.values:
-        return ()
-    if kind in ENHANCED_CT:
-        return frames_of(candidate, elements, headers)
-    one = headers.slice_of(elements, candidate.location, candidate.size)
-    who = one.identity
-    if not (who.modality or who.sop_class or who.series_uid):
-        raise OddHeaderError(
+    elements = _elements(source_file, headers.config)
+    sop_class = elements.values.get(Tag.SOPClassUID, b"").rstrip(b"\0 ").decode("ascii", "replace")
+    if sop_class == DICOMDIR or FILE_SET_ID in elements.values:
+        return []
+    if sop_class in ENHANCED_CT:
+        return frames_of(source_file, elements, headers)
+    header = headers.slice_of(elements, source_file.location, source_file.size)
+    identity = header.identity
+    if not (identity.modality or identity.sop_class or identity.series_uid):
+        raise MalformedHeaderError(
             "the header names neither modality, SOP class nor series: it is cut, or in another "
             "transfer syntax"
         )
-    return [one]
+    return [header]
 
 
-def _elements(candidate: Candidate, limits: IntakeConfig) -> Elements:
-    head = candidate.head
+def _elements(source_file: SourceFile, config: IntakeConfig) -> Elements:
+    head = source_file.head
     while True:
-        is_whole = len(head) >= candidate.size
+        is_whole = len(head) >= source_file.size
         try:
-            return read_elements(head, SCANNED, is_whole=is_whole)
-        except ShortHeaderError:
-            if is_whole or len(head) >= limits.largest_header_bytes:
-                raise OddHeaderError("the header does not end") from None
-            head = candidate.first(min(len(head) * 16, limits.largest_header_bytes, candidate.size))
-        except OddHeaderError:
+            return read_elements(head, SCANNED_TAGS, is_whole=is_whole)
+        except IncompleteHeaderError:
+            if is_whole or len(head) >= config.largest_header_bytes:
+                raise MalformedHeaderError("the header does not end") from None
+            head = source_file.first(
+                min(len(head) * 16, config.largest_header_bytes, source_file.size)
+            )
+        except MalformedHeaderError:
             from lungnet.intake.headers.pydicom_fallback import elements_by_pydicom
 
-            return elements_by_pydicom(candidate, SCANNED)
+            return elements_by_pydicom(source_file, SCANNED_TAGS)
 
 
-def _unreadable(candidate: Candidate, reason: str, detail: str, limits: IntakeConfig) -> Found:
-    return Found(
-        candidate.location.path, "", "", "", "", (), None, (reason, detail), (), "dicom", limits
-    )
+def _unreadable(source_file: SourceFile, refusal: Refusal, config: IntakeConfig) -> Series:
+    return Series(path=source_file.location.path, config=config, refusal=refusal)

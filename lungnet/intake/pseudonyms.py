@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lungnet.errors import UsageError
-from lungnet.intake.series import Found
+from lungnet.intake.series import Series
 
 _SHORTEST_SALT = 8
 
@@ -56,14 +56,14 @@ class Pseudonyms:
             )
         return cls(salt)
 
-    def series(self, found: Found) -> Found:
+    def series(self, series: Series) -> Series:
         """A series with pseudonyms in place of its ids and of its path, which may hold an id."""
         return replace(
-            found,
-            path=Path("path-" + self._digest("path", str(found.path))[:16]),
-            patient_id=self.patient(found.patient_id),
-            study_uid=self.uid(found.study_uid),
-            series_uid=self.uid(found.series_uid),
+            series,
+            path=Path("path-" + self._digest("path", str(series.path))[:16]),
+            patient_id=self.patient(series.patient_id),
+            study_uid=self.uid(series.study_uid),
+            series_uid=self.uid(series.series_uid),
         )
 
     def patient(self, patient_id: str) -> str:
@@ -77,7 +77,7 @@ class Pseudonyms:
         """
         return f"2.25.{int(self._digest('uid', uid)[:32], 16)}" if uid else ""
 
-    def _digest(self, kind: str, text: str) -> str:
+    def _digest(self, purpose: str, text: str) -> str:
         return hmac.new(
-            self.salt, f"{kind}\x1f{text}".encode("utf-8", "surrogateescape"), hashlib.sha256
+            self.salt, f"{purpose}\x1f{text}".encode("utf-8", "surrogateescape"), hashlib.sha256
         ).hexdigest()

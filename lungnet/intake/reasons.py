@@ -5,7 +5,7 @@ Why a series is refused, and what was repaired or should be known about a usable
 
 from typing import Final
 
-from lungnet.volume import Warned
+from lungnet.volume import ScanWarning
 
 NOT_CT: Final = "not-ct"
 LOCALIZER: Final = "localizer"
@@ -112,6 +112,6 @@ WARNINGS: Final[dict[str, str]] = {
 """Every warning, with its meaning."""
 
 
-def warned(code: str) -> Warned:
+def warning_of(code: str) -> ScanWarning:
     """The warning of a code, with its meaning as the sentence."""
-    return Warned(code, WARNINGS[code])
+    return ScanWarning(code, WARNINGS[code])

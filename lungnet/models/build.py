@@ -9,13 +9,14 @@ import keras
 from keras import ops
 
 from lungnet.config.model import InputConfig, ModelConfig
+from lungnet.errors import ChoiceError
 from lungnet.layers import BAG_POOLINGS
 from lungnet.layers.hu_window import HUWindow
-from lungnet.models.architectures import ARCHITECTURES, Parts
-from lungnet.models.lookup import ChoiceError, build_choice, choose
+from lungnet.models.architectures import ARCHITECTURES, LayerFactory
+from lungnet.models.lookup import build_choice, choose
 
 
-def build_model(config: ModelConfig, shown: InputConfig) -> keras.Model:
+def build_model(config: ModelConfig, input_config: InputConfig) -> keras.Model:
     """A network from HU to a logit.
 
     Inputs, by name (HU are `int16`):
@@ -29,15 +30,19 @@ def build_model(config: ModelConfig, shown: InputConfig) -> keras.Model:
 
     Args:
         config: the network.
-        shown: what it is shown.
+        input_config: what it is shown.
 
     Raises:
         ChoiceError: a name that is in no table, an option that a layer does not take, or an input
             too small.
     """
-    _check_size(config, shown)
+    _check_size(config, input_config)
     try:
-        return _bag_model(config, shown) if shown.kind == "bag" else _image_model(config, shown)
+        return (
+            _bag_model(config, input_config)
+            if input_config.kind == "bag"
+            else _image_model(config, input_config)
+        )
     except (
         TypeError,
         ValueError,
@@ -45,21 +50,23 @@ def build_model(config: ModelConfig, shown: InputConfig) -> keras.Model:
         raise ChoiceError("model", f"cannot be built: {_reason(error)}") from error
 
 
-def _image_model(config: ModelConfig, shown: InputConfig) -> keras.Model:
-    image = keras.Input(shown.size, dtype="int16", name="image")
-    features = _encoder(config, shown)(image)
+def _image_model(config: ModelConfig, input_config: InputConfig) -> keras.Model:
+    image = keras.Input(input_config.size, dtype="int16", name="image")
+    features = _encoder(config, input_config)(image)
     logit = keras.layers.Dense(1, name="score")(features)
     return keras.Model(
-        {"image": image}, {"logit": keras.layers.Identity(name="logit")(logit)}, name=shown.kind
+        {"image": image},
+        {"logit": keras.layers.Identity(name="logit")(logit)},
+        name=input_config.kind,
     )
 
 
-def _bag_model(config: ModelConfig, shown: InputConfig) -> keras.Model:
-    image = keras.Input((shown.candidates, *shown.size), dtype="int16", name="image")
-    present = keras.Input((shown.candidates,), dtype="float32", name="present")
-    crops = ops.reshape(image, (-1, *shown.size))
-    features = _encoder(config, shown)(crops)
-    features = ops.reshape(features, (-1, shown.candidates, features.shape[-1]))
+def _bag_model(config: ModelConfig, input_config: InputConfig) -> keras.Model:
+    image = keras.Input((input_config.candidates, *input_config.size), dtype="int16", name="image")
+    present = keras.Input((input_config.candidates,), dtype="float32", name="present")
+    crops = ops.reshape(image, (-1, *input_config.size))
+    features = _encoder(config, input_config)(crops)
+    features = ops.reshape(features, (-1, input_config.candidates, features.shape[-1]))
     logit, weights = build_choice(BAG_POOLINGS, config.bag_pooling, "model.bag_pooling")(
         features, present
     )
@@ -70,25 +77,25 @@ def _bag_model(config: ModelConfig, shown: InputConfig) -> keras.Model:
     return keras.Model({"image": image, "present": present}, outputs, name="bag")
 
 
-def _encoder(config: ModelConfig, shown: InputConfig) -> keras.Model:
+def _encoder(config: ModelConfig, input_config: InputConfig) -> keras.Model:
     """From one crop (batch, *size) of HU to its feature vector (batch, channels)."""
-    parts = Parts(config, len(shown.size))
-    image = keras.Input(shown.size, dtype="int16", name="crop")
-    x = HUWindow(*shown.window_hu, name="window")(image)
+    layers = LayerFactory(config, len(input_config.size))
+    image = keras.Input(input_config.size, dtype="int16", name="crop")
+    x = HUWindow(*input_config.window_hu, name="window")(image)
     x = choose(ARCHITECTURES, config.architecture, "model.architecture")(
-        ops.expand_dims(x, -1), config, parts
+        ops.expand_dims(x, -1), config, layers
     )
-    x = _global_pooling(config, parts.dimensions)(x)
+    x = _global_pooling(config, layers.dimensions)(x)
     for units in config.hidden:
         x = keras.layers.Dropout(config.dropout)(x)
-        x = parts.activation()(keras.layers.Dense(units, kernel_initializer="he_normal")(x))
+        x = layers.activation()(keras.layers.Dense(units, kernel_initializer="he_normal")(x))
     x = keras.layers.Dropout(config.dropout)(x)
     return keras.Model(image, x, name="encoder")
 
 
 def _global_pooling(config: ModelConfig, dimensions: int) -> Any:
-    kind = "Average" if config.global_pooling == "average" else "Max"
-    return getattr(keras.layers, f"Global{kind}Pooling{dimensions}D")()
+    name = "Average" if config.global_pooling == "average" else "Max"
+    return getattr(keras.layers, f"Global{name}Pooling{dimensions}D")()
 
 
 def _reason(error: Exception) -> str:
@@ -100,16 +107,17 @@ def _reason(error: Exception) -> str:
     )
 
 
-def _check_size(config: ModelConfig, shown: InputConfig) -> None:
+def _check_size(config: ModelConfig, input_config: InputConfig) -> None:
     """Pooling and stride must leave at least one whole voxel.
 
     Refuse what `same` padding would quietly fill up.
     """
     halvings = 0 if config.pooling.name == "none" else len(config.channels) - 1
     least = config.stem_stride * 2**halvings
-    if min(shown.size) < least:
+    if min(input_config.size) < least:
         raise ChoiceError(
             "input.size",
-            f"{list(shown.size)} is too small for {len(config.channels)} stages; at least {least} "
+            f"{list(input_config.size)} is too small for {len(config.channels)} stages; at least "
+            f"{least} "
             "voxels along each axis",
         )

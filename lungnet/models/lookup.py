@@ -5,19 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lungnet.config.model import ChoiceConfig
-from lungnet.errors import ConfigError
-
-
-class ChoiceError(ConfigError):
-    """A name or option that no row of a table takes.
-
-    Attributes:
-        key: where in the configuration it stands, such as `model.activation.name`.
-    """
-
-    def __init__(self, key: str, problem: str) -> None:
-        super().__init__(f"{key} {problem}")
-        self.key = key
+from lungnet.errors import ChoiceError
 
 
 def choose(table: Mapping[str, Callable[..., Any]], name: str, key: str) -> Callable[..., Any]:
@@ -27,8 +15,12 @@ def choose(table: Mapping[str, Callable[..., Any]], name: str, key: str) -> Call
         ChoiceError: there is none.
     """
     if name not in table:
-        near = difflib.get_close_matches(name, table, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(sorted(table))}"
+        matches = difflib.get_close_matches(name, table, n=1)
+        hint = (
+            f"did you mean {matches[0]}?"
+            if matches
+            else f"expected one of {', '.join(sorted(table))}"
+        )
         raise ChoiceError(key, f"is {name!r}; {hint}")
     return table[name]
 

@@ -93,15 +93,15 @@ class Chest:
 
     def domes(self, x: Coordinate, y: Coordinate, z: Coordinate) -> Floats:
         """Distance to the diaphragm, positive in the lung's side (above)."""
-        right, left = self.dome_mm
+        right_mm, left_mm = self.dome_mm
         peak = 0.5 * self.half_width_mm
         wide = 0.72 * self.half_width_mm
         over_x = np.where(
             x < 0,
-            right * (1 - np.square((x + peak) / wide)),
-            left * (1 - np.square((x - peak) / wide)),
+            right_mm * (1 - np.square((x + peak) / wide)),
+            left_mm * (1 - np.square((x - peak) / wide)),
         )
-        over_y = -right * np.square((y + 14) / (1.05 * self.half_depth_mm))
+        over_y = -right_mm * np.square((y + 14) / (1.05 * self.half_depth_mm))
         return np.asarray(0.75 * (z - (over_x + over_y)), np.float32)
 
     def heart(self, x: Coordinate, y: Coordinate, z: Coordinate) -> Floats:

@@ -87,17 +87,18 @@ def make_cohort(
     ordered = [written[index] for index in range(patients)]
     write_text(
         out / LABELS,
-        "id,cancer\n" + "".join(f"{one.patient_id},{int(one.is_positive)}\n" for one in ordered),
+        "id,cancer\n"
+        + "".join(f"{patient.patient_id},{int(patient.is_positive)}\n" for patient in ordered),
     )
     write_text(
         out / TRUTH,
-        TRUTH_COLUMNS + "\n" + "".join(f"{row}\n" for one in ordered for row in one.rows),
+        TRUTH_COLUMNS + "\n" + "".join(f"{row}\n" for patient in ordered for row in patient.rows),
     )
-    made = sum(one.is_new for one in ordered)
+    made = sum(patient.is_new for patient in ordered)
     return Summary(
         patients=patients,
-        positives=sum(one.is_positive for one in ordered),
-        nodules=sum(len(one.rows) for one in ordered),
+        positives=sum(patient.is_positive for patient in ordered),
+        nodules=sum(len(patient.rows) for patient in ordered),
         made=made,
         reused=patients - made,
     )
@@ -107,7 +108,7 @@ def truth_rows(plan: Plan) -> tuple[str, ...]:
     """The rows of `truth.csv` for a patient, in the order of `TRUTH_COLUMNS`."""
     rows = []
     for number, nodule in enumerate(plan.nodules):
-        centre = ",".join(f"{at:.2f}" for at in plan.centre_mm(nodule))
+        centre = ",".join(f"{coordinate:.2f}" for coordinate in plan.centre_mm(nodule))
         ratings = (
             nodule.malignancy,
             nodule.spiculation,
@@ -128,7 +129,7 @@ def _claim(out: Path, seed: int, settings: PhantomConfig) -> None:
     import json
 
     marker = out / SETTINGS
-    wanted: dict[str, Any] = {
+    marker_content: dict[str, Any] = {
         "hash": settings.phantom_hash(),
         "lungnet_version": __version__,
         "seed": seed,
@@ -136,17 +137,17 @@ def _claim(out: Path, seed: int, settings: PhantomConfig) -> None:
         "synthetic": SYNTHETIC_MARK,
     }
     try:
-        found = json.loads(marker.read_text())
+        stored = json.loads(marker.read_text())
     except FileNotFoundError:
-        write_json(marker, wanted)
+        write_json(marker, marker_content)
         return
     except ValueError as error:
         raise UsageError(
             f"{marker}: not the settings of a phantom cohort ({error}); choose another --out or "
             "delete the folder"
         ) from error
-    if not isinstance(found, dict) or (found.get("hash"), found.get("seed")) != (
-        wanted["hash"],
+    if not isinstance(stored, dict) or (stored.get("hash"), stored.get("seed")) != (
+        marker_content["hash"],
         seed,
     ):
         raise UsageError(

@@ -166,16 +166,16 @@ def _place(
     site = str(draw.choice(("parenchymal", "juxta-pleural", "juxta-vascular"), p=(0.55, 0.25, 0.2)))
     vessels = plumbing.vessels
     thick = np.flatnonzero((vessels.end_radius_mm > 0.9) & (vessels.start_radius_mm < 2.6))
-    centre, found = np.zeros(3, np.float32), site
+    centre, actual_site = np.zeros(3, np.float32), site
     for attempt in range(40):
-        found = site if attempt < 20 else "parenchymal"
+        actual_site = site if attempt < 20 else "parenchymal"
         side = int(draw.choice((-1, 1)))
-        if found == "juxta-vascular":
-            at = int(draw.choice(thick))
-            way = draw.standard_normal(3)
+        if actual_site == "juxta-vascular":
+            index = int(draw.choice(thick))
+            direction = draw.standard_normal(3)
             points = (
-                vessels.ends[at]
-                + (0.8 * radius / np.linalg.norm(way) * way).astype(np.float32)[None]
+                vessels.ends[index]
+                + (0.8 * radius / np.linalg.norm(direction) * direction).astype(np.float32)[None]
             )
         else:
             points = lung_points(chest, side, 48, draw, depth_mm=0.2 * radius)
@@ -185,7 +185,7 @@ def _place(
         far = np.linalg.norm(points - chest.hilum(side), axis=1) > 24 + radius
         lies = (
             (wall < 0.75 * radius) & (depth > 0.3 * radius)
-            if found == "juxta-pleural"
+            if actual_site == "juxta-pleural"
             else depth > radius + 2
         )
         for point in points[lies & far]:
@@ -194,5 +194,5 @@ def _place(
                 np.linalg.norm(point - n.centre_mm) > radius + n.diameter_mm / 2 + 14
                 for n in placed
             ):
-                return point, found
-    return centre, found
+                return point, actual_site
+    return centre, actual_site

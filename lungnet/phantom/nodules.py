@@ -53,14 +53,16 @@ class Block:
         ):
             start = max(int((centre - reach_mm - first) / step), 0)
             stop = min(ceil((centre + reach_mm - first) / step) + 1, size)
-            parts = ceil(step / FINE_MM - 0.25)
-            fine = (np.arange((max(stop - start, 0)) * parts) + 0.5) / parts - 0.5
+            divisions = ceil(step / FINE_MM - 0.25)
+            fine = (np.arange((max(stop - start, 0)) * divisions) + 0.5) / divisions - 0.5
             axes.append((first + step * (start + fine) - centre).astype(np.float32))
             low.append(start)
-            split.append(parts)
+            split.append(divisions)
         z, y, x = axes
         edge = float(
-            np.cbrt(np.prod([step / parts for step, parts in zip(steps, split, strict=True)]))
+            np.cbrt(
+                np.prod([step / divisions for step, divisions in zip(steps, split, strict=True)])
+            )
         )
         return cls(
             (low[0], low[1], low[2]),
@@ -117,13 +119,15 @@ def _body(block: Block, nodule: Nodule, draw: np.random.Generator) -> Floats:
     if nodule.lobulation > 2:
         depth = (0.0, 0.0, 0.0, 0.26, 0.6, 0.72)[nodule.lobulation]
         body += np.float32(0.28 * depth * radius)
-        for way in _directions(int(draw.integers(4, 7)), draw):
+        for direction in _directions(int(draw.integers(4, 7)), draw):
             lobe_radius = float(draw.uniform(0.42, 0.56)) * radius
-            at = way * (radius * (0.42 + 0.55 * depth))
-            away = (
-                np.square(block.x - at[0]) + np.square(block.y - at[1]) + np.square(block.z - at[2])
+            centre = direction * (radius * (0.42 + 0.55 * depth))
+            distance = (
+                np.square(block.x - centre[0])
+                + np.square(block.y - centre[1])
+                + np.square(block.z - centre[2])
             )
-            np.minimum(body, np.sqrt(away) - np.float32(lobe_radius), out=body)
+            np.minimum(body, np.sqrt(distance) - np.float32(lobe_radius), out=body)
     if nodule.is_malignant:
         waves = draw.uniform(1.4, 2.6, 3) / radius
         shift = draw.uniform(0, 6.3, 3)
@@ -144,12 +148,12 @@ def _directions(count: int, draw: np.random.Generator) -> Floats:
     k = np.arange(count) + 0.5
     height, turn = 1 - 2 * k / count, np.pi * (1 + 5**0.5) * k + draw.uniform(0, 6.3)
     ring = np.sqrt(1 - height**2)
-    ways = (
+    directions = (
         np.stack([ring * np.cos(turn), ring * np.sin(turn), height], 1)
         @ np.linalg.qr(draw.standard_normal((3, 3)))[0]
     )
-    ways += draw.normal(0, 0.2, ways.shape)
-    return np.asarray(ways / np.linalg.norm(ways, axis=1, keepdims=True), np.float32)
+    directions += draw.normal(0, 0.2, directions.shape)
+    return np.asarray(directions / np.linalg.norm(directions, axis=1, keepdims=True), np.float32)
 
 
 def _add_spicules(filled: Floats, block: Block, nodule: Nodule, draw: np.random.Generator) -> None:
@@ -158,10 +162,10 @@ def _add_spicules(filled: Floats, block: Block, nodule: Nodule, draw: np.random.
     radius = nodule.diameter_mm / 2
     count = round((4, 8, 14, 20)[strength - 1] * (0.75 + radius / 24))
     xs, ys, zs = block.x.ravel(), block.y.ravel(), block.z.ravel()
-    for way in _directions(count, draw):
+    for direction in _directions(count, draw):
         reach = float(draw.uniform(*SPICULE_MM)) * (0.6, 0.75, 0.9, 1.0)[strength - 1]
         base = float(draw.uniform(1.35, 2.0)) * (0.5, 0.6, 0.92, 1.0)[strength - 1]
-        start, end = way * (0.6 * radius), way * (radius + reach)
+        start, end = direction * (0.6 * radius), direction * (radius + reach)
         low, high = (
             np.minimum(start, end) - base - block.edge_mm,
             np.maximum(start, end) + base + block.edge_mm,
@@ -170,12 +174,14 @@ def _add_spicules(filled: Floats, block: Block, nodule: Nodule, draw: np.random.
             slice(*np.searchsorted(axis, (low[i], high[i]))) for i, axis in enumerate((xs, ys, zs))
         ]
         x, y, z = block.x[..., spans[0]], block.y[:, spans[1]], block.z[spans[2]]
-        dot = (x * way[0] + y * way[1]) + z * way[2]
+        dot = (x * direction[0] + y * direction[1]) + z * direction[2]
         along = np.clip(dot, 0.6 * radius, radius + reach)
-        away = np.sqrt(np.maximum((x * x + y * y) + z * z - dot * dot + np.square(dot - along), 0))
+        distance = np.sqrt(
+            np.maximum((x * x + y * y) + z * z - dot * dot + np.square(dot - along), 0)
+        )
         thickness = base * (1 - 0.65 * np.maximum(along - radius, 0) / reach)
-        part = filled[spans[2], spans[1], spans[0]]
-        np.maximum(part, cover(away - thickness, block.edge_mm), out=part)
+        view = filled[spans[2], spans[1], spans[0]]
+        np.maximum(view, cover(distance - thickness, block.edge_mm), out=view)
 
 
 def _inside(
@@ -199,13 +205,15 @@ def _inside(
     if nodule.calcification == 5:
         return np.asarray(solid + (chalk - solid) * cover(body + 0.45 * radius, 1.2), np.float32)
     inside = np.full(body.shape, solid, np.float32)
-    for way in _directions(7, draw):
-        at, size = (
-            way * (radius * float(draw.uniform(0.2, 0.6))),
+    for direction in _directions(7, draw):
+        centre, size = (
+            direction * (radius * float(draw.uniform(0.2, 0.6))),
             radius * float(draw.uniform(0.22, 0.34)),
         )
-        away = np.sqrt(
-            np.square(block.x - at[0]) + np.square(block.y - at[1]) + np.square(block.z - at[2])
+        distance = np.sqrt(
+            np.square(block.x - centre[0])
+            + np.square(block.y - centre[1])
+            + np.square(block.z - centre[2])
         )
-        inside += cover(np.asarray(away - size, np.float32), 1.2) * (chalk - inside)
+        inside += cover(np.asarray(distance - size, np.float32), 1.2) * (chalk - inside)
     return inside

@@ -108,5 +108,5 @@ def make_patient(seed: int, index: int, settings: PhantomConfig) -> PhantomPatie
     render_tubes(hu, scanner, plan.plumbing.bronchi, -985.0)
     for number, nodule in enumerate(plan.nodules):
         render_nodule(hu, scanner, nodule, stream(seed, "phantom", index, "nodule", number))
-    seen = acquire(hu, scanner, stream(seed, "phantom", index, "noise"))
-    return PhantomPatient(plan.patient_id, seen, scanner.affine, mask, plan)
+    scanned = acquire(hu, scanner, stream(seed, "phantom", index, "noise"))
+    return PhantomPatient(plan.patient_id, scanned, scanner.affine, mask, plan)

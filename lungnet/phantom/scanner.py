@@ -147,18 +147,18 @@ def acquire(hu: Floats, scanner: Scanner, draw: np.random.Generator) -> NDArray[
     for z in range(len(hu)):
         noise = _shaped(draw.standard_normal(hu.shape[1:], np.float32), scanner)
         noise *= np.float32(gain)
-        seen = cv2.GaussianBlur(
+        image = cv2.GaussianBlur(
             hu[z], (0, 0), (0.45 if scanner.is_sharp else 0.65) / scanner.pixel_mm + 0.1
         )
-        seen += noise
-        np.rint(seen, out=seen)
+        image += noise
+        np.rint(image, out=image)
         np.clip(
-            seen,
+            image,
             max(-1024, scanner.vendor.intercept_hu if not scanner.vendor.is_signed else -1024),
             3071,
-            out=seen,
+            out=image,
         )
-        out[z] = seen
+        out[z] = image
         if outside is not None and scanner.vendor.padding is not None:
             out[z][outside] = scanner.vendor.padding + scanner.vendor.intercept_hu
     return out

@@ -14,16 +14,18 @@ Floats = NDArray[np.float32]
 Coordinate = NDArray[np.floating[Any]] | float
 
 
-def profile(at: Coordinate, knots: tuple[float, ...], values: tuple[float, ...]) -> Coordinate:
+def profile(
+    coordinate: Coordinate, knots: tuple[float, ...], values: tuple[float, ...]
+) -> Coordinate:
     """Piecewise linear function through (knots, values).
 
     A float for a float, float32 for an array.
     """
-    found = np.interp(at, knots, values)
+    interpolated = np.interp(coordinate, knots, values)
     return (
-        np.asarray(found, np.float32)
-        if isinstance(found, np.ndarray) and found.ndim
-        else float(found)
+        np.asarray(interpolated, np.float32)
+        if isinstance(interpolated, np.ndarray) and interpolated.ndim
+        else float(interpolated)
     )
 
 

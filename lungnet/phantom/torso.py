@@ -171,7 +171,7 @@ class Torso:
         chest, edge = self.chest, self.scanner.pixel_mm
         x, y = self.coarse_x, self.coarse_y
         paint(hu, self._fine(under), FAT, edge)
-        parts = (
+        organs = (
             (
                 ellipse(
                     x + 0.45 * chest.half_width_mm,
@@ -184,7 +184,7 @@ class Torso:
             (ellipse(x - 0.62 * chest.half_width_mm, y - 34, 36.0, 44.0), LIVER - 10),
             (ellipse(x - 0.42 * chest.half_width_mm, y + 30, 44.0, 34.0), 30.0),
         )
-        for distance, value in parts:
+        for distance, value in organs:
             paint(hu, self._fine(np.maximum(distance, under + 1)), value, edge)
 
     def _middle(self, hu: Floats, z: float, within: Floats, heart: Floats) -> None:
@@ -272,21 +272,21 @@ class Torso:
         chest, edge = self.chest, self.scanner.pixel_mm
         y0 = chest.spine_y_mm + 5 + 0.1 * chest.half_depth_mm * max(z / chest.height_mm - 0.5, 0)
         rows, columns = self._window((0.0, y0 + 20), 50.0)
-        part, x, y = hu[rows, columns], self.x[:, columns], self.y[rows] - y0
+        window, x, y = hu[rows, columns], self.x[:, columns], self.y[rows] - y0
         phase = ((z + chest.rib_offset_mm) / RIB_PITCH_MM) % 1
         back = ellipse(x, y - 27, 19.0, 13.0)
         wings = ellipse(np.abs(x) - 24, y - 24 - 0.2 * np.abs(x), 17.0, 5.0)
-        paint(part, back if phase > 0.45 else np.maximum(back, 6 - np.abs(x)), 330.0, edge)
+        paint(window, back if phase > 0.45 else np.maximum(back, 6 - np.abs(x)), 330.0, edge)
         if phase > 0.55:
-            paint(part, wings, 430.0, edge)
-            paint(part, wings + 2, MARROW, edge)
-        paint(part, ellipse(x, y - 44, 3.6, 15.0), 380.0, edge)
+            paint(window, wings, 430.0, edge)
+            paint(window, wings + 2, MARROW, edge)
+        paint(window, ellipse(x, y - 44, 3.6, 15.0), 380.0, edge)
         vertebra = ellipse(x, y, 19.0, 16.0, boxiness=0.3)
         is_disk = phase < 0.2
-        paint(part, vertebra, 100.0 if is_disk else 450.0, edge)
+        paint(window, vertebra, 100.0 if is_disk else 450.0, edge)
         if not is_disk:
-            paint(part, vertebra + 2.2, MARROW + 10, edge)
-        paint(part, circle(x, y - 24, 9.5), 30.0, edge)
+            paint(window, vertebra + 2.2, MARROW + 10, edge)
+        paint(window, circle(x, y - 24, 9.5), 30.0, edge)
 
     def _parenchyma(self, z: float) -> Floats:
         """HU of the lungs' tissue.
@@ -315,18 +315,20 @@ class Torso:
             self._disk(hu, (0.0, back), wide + 1.4, 35.0)
             self._disk(hu, (0.0, back), wide, AIR + 10)
 
-    def _disk(self, hu: Floats, at: tuple[float, float], radius: float, value: float) -> None:
+    def _disk(
+        self, hu: Floats, centre_yx: tuple[float, float], radius: float, value: float
+    ) -> None:
         """Paint a circle, touching only the pixels around it."""
         edge = self.scanner.pixel_mm
-        rows, columns = self._window(at, radius + 2 * edge)
+        rows, columns = self._window(centre_yx, radius + 2 * edge)
         paint(
             hu[rows, columns],
-            circle(self.x[:, columns] - at[0], self.y[rows] - at[1], radius),
+            circle(self.x[:, columns] - centre_yx[0], self.y[rows] - centre_yx[1], radius),
             value,
             edge,
         )
 
-    def _window(self, at: tuple[float, float], reach_mm: float) -> tuple[slice, slice]:
+    def _window(self, centre_yx: tuple[float, float], reach_mm: float) -> tuple[slice, slice]:
         """Rows and columns within `reach_mm` of a point (x, y)."""
         edge, first = self.scanner.pixel_mm, self.scanner.first_mm[0]
         x, y = (
@@ -334,7 +336,7 @@ class Torso:
                 max(int((c - reach_mm - first) / edge), 0),
                 max(int((c + reach_mm - first) / edge) + 1, 0),
             )
-            for c in at
+            for c in centre_yx
         )
         return y, x
 

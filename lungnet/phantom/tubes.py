@@ -52,13 +52,13 @@ class Tubes:
         )
 
 
-def join(parts: list[Tubes]) -> Tubes:
+def join(pieces: list[Tubes]) -> Tubes:
     """All tubes of several sets, in order."""
     return Tubes(
-        np.concatenate([p.starts for p in parts]),
-        np.concatenate([p.ends for p in parts]),
-        np.concatenate([p.start_radius_mm for p in parts]),
-        np.concatenate([p.end_radius_mm for p in parts]),
+        np.concatenate([p.starts for p in pieces]),
+        np.concatenate([p.ends for p in pieces]),
+        np.concatenate([p.start_radius_mm for p in pieces]),
+        np.concatenate([p.end_radius_mm for p in pieces]),
     )
 
 
@@ -69,7 +69,7 @@ def lung_points(
 
     `side` -1 is right.
     """
-    found: list[Floats] = []
+    accepted: list[Floats] = []
     have = 0
     low, high = (
         (0.0, -chest.half_depth_mm, 0.0),
@@ -79,9 +79,9 @@ def lung_points(
         points = draw.uniform(low, high, (3 * count + 64, 3)).astype(np.float32)
         points[:, 0] *= side
         inside = points[chest.lung(points[:, 0], points[:, 1], points[:, 2]) < -depth_mm]
-        found.append(inside)
+        accepted.append(inside)
         have += len(inside)
-    return np.concatenate(found)[:count]
+    return np.concatenate(accepted)[:count]
 
 
 def grow(root: Floats, points: Floats, radius_mm: float, draw: np.random.Generator) -> list[Tubes]:
@@ -100,8 +100,8 @@ def grow(root: Floats, points: Floats, radius_mm: float, draw: np.random.Generat
     generations = []
     while True:
         count, size, _ = groups.shape
-        near = (0.3, 0.42) if count == 1 else (0.36, 0.54)
-        reach = draw.uniform(*near, (count, 1)) if size > 1 else np.ones((count, 1))
+        bounds = (0.3, 0.42) if count == 1 else (0.36, 0.54)
+        reach = draw.uniform(*bounds, (count, 1)) if size > 1 else np.ones((count, 1))
         ends = (nodes + (groups.mean(1) - nodes) * reach).astype(np.float32)
         generations.append(
             Tubes(nodes, ends, radii, (radii * (0.9 if size > 1 else 0.6)).astype(np.float32))
@@ -122,13 +122,13 @@ def grow(root: Floats, points: Floats, radius_mm: float, draw: np.random.Generat
 
 def bronchi_beside(generations: list[Tubes], shift: Floats) -> Tubes:
     """Lumina of the airways that accompany the first generations of an artery."""
-    parts = []
+    pieces = []
     for level, tubes in enumerate(generations[:5]):
         radius = tubes.start_radius_mm * np.float32(0.78 if level else 0.9)
         offset = np.asarray(shift * (tubes.start_radius_mm + radius + 0.8)[:, None], np.float32)
         start = tubes.starts + (offset if level else np.float32(0))
-        parts.append(Tubes(start, tubes.ends + offset, radius, (radius * 0.85).astype(np.float32)))
-    return join(parts)
+        pieces.append(Tubes(start, tubes.ends + offset, radius, (radius * 0.85).astype(np.float32)))
+    return join(pieces)
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,18 +172,18 @@ class Plumbing:
 
 def _mimics(chest: Chest, draw: np.random.Generator) -> list[Tubes]:
     """Crossings and sharp bends of thick vessels, which look like nodules in a single slice."""
-    found = []
+    pieces = []
     for _ in range(int(draw.integers(2, 6))):
         centre = lung_points(chest, int(draw.choice((-1, 1))), 1, draw, depth_mm=12)[0]
-        ways = draw.standard_normal((3, 3))
-        ways /= np.linalg.norm(ways, axis=1, keepdims=True)
+        directions = draw.standard_normal((3, 3))
+        directions /= np.linalg.norm(directions, axis=1, keepdims=True)
         radius = np.full(2, draw.uniform(1.6, 2.9), np.float32)
         reach = float(draw.uniform(8, 13))
         if draw.random() < 0.5:
-            starts, ends = centre - ways[:2] * reach, centre + ways[:2] * reach
+            starts, ends = centre - directions[:2] * reach, centre + directions[:2] * reach
         else:
-            starts, ends = np.stack([centre, centre]), centre + ways[:2] * reach
-        found.append(
+            starts, ends = np.stack([centre, centre]), centre + directions[:2] * reach
+        pieces.append(
             Tubes(
                 starts.astype(np.float32),
                 ends.astype(np.float32),
@@ -191,7 +191,7 @@ def _mimics(chest: Chest, draw: np.random.Generator) -> list[Tubes]:
                 radius * np.float32(0.55),
             )
         )
-    return found
+    return pieces
 
 
 def render_tubes(hu: Floats, scanner: Scanner, tubes: Tubes, value_hu: float) -> None:
@@ -206,19 +206,19 @@ def render_tubes(hu: Floats, scanner: Scanner, tubes: Tubes, value_hu: float) ->
     widest = np.maximum(tubes.start_radius_mm, tubes.end_radius_mm)[:, None] + 0.75 * edge
     low = np.ceil((np.minimum(tubes.starts, tubes.ends) - widest - first) / step).astype(int)
     high = np.floor((np.maximum(tubes.starts, tubes.ends) + widest - first) / step).astype(int) + 1
-    seen = np.minimum(high, limit) > np.maximum(low, 0)
+    is_visible = np.minimum(high, limit) > np.maximum(low, 0)
     # Boxes of like sizes are computed together: a tube of its own costs more in calls than in
     # arithmetic.
     sizes = -(-(high - low) // 3) * 3
-    kinds, kind = np.unique(sizes, axis=0, return_inverse=True)
+    box_sizes, size_index = np.unique(sizes, axis=0, return_inverse=True)
     starts, stops = np.maximum(low, 0), np.minimum(low + sizes, limit)
     starts, stops, skips = (
         starts.tolist(),
         np.maximum(stops, starts).tolist(),
         (starts - low).tolist(),
     )
-    for number, size in enumerate(kinds):
-        members = np.flatnonzero((kind.ravel() == number) & seen.all(1))
+    for number, size in enumerate(box_sizes):
+        members = np.flatnonzero((size_index.ravel() == number) & is_visible.all(1))
         if not len(members):
             continue
         batches = min(len(members), ceil(len(members) * int(size.prod()) / BATCH_VOXELS))
@@ -251,13 +251,15 @@ def _shares(
     ax, ay, az = (along[:, i].reshape(-1, 1, 1, 1) for i in range(3))
     length = np.maximum(np.square(along).sum(1), 1e-6).astype(np.float32).reshape(-1, 1, 1, 1)
     dot = (x * ax + y * ay) + z * az
-    place = np.clip(dot / length, 0, 1)
-    away = (x * x + y * y) + z * z
-    away -= place * (2 * dot - place * length)
+    share_along = np.clip(dot / length, 0, 1)
+    distance_squared = (x * x + y * y) + z * z
+    distance_squared -= share_along * (2 * dot - share_along * length)
     r0 = tubes.start_radius_mm[batch].reshape(-1, 1, 1, 1)
     r1 = tubes.end_radius_mm[batch].reshape(-1, 1, 1, 1)
-    radius = place * (r1 - r0) + r0
+    radius = share_along * (r1 - r0) + r0
     # A tube thinner than a voxel keeps its mass: it is drawn wider and fainter.
     drawn = np.sqrt(radius * radius + np.float32(0.1 * edge_mm * edge_mm))
-    share = (drawn - np.sqrt(np.maximum(away, 0))) * np.float32(1 / edge_mm) + np.float32(0.5)
+    share = (drawn - np.sqrt(np.maximum(distance_squared, 0))) * np.float32(
+        1 / edge_mm
+    ) + np.float32(0.5)
     return np.asarray(np.clip(share, 0, 1) * np.square(radius / drawn), np.float32)

@@ -64,7 +64,7 @@ def is_whole(folder: Path, plan: Plan) -> bool:
     """Whether a folder holds every slice of a patient, in full length."""
     size = file_bytes(plan)
     sizes = [path.stat().st_size for path in folder.glob("*.dcm")]
-    return len(sizes) == plan.scanner.slices and all(found == size for found in sizes)
+    return len(sizes) == plan.scanner.slices and all(n_bytes == size for n_bytes in sizes)
 
 
 def _stored(patient: PhantomPatient) -> NDArray[np.int16]:
@@ -146,7 +146,7 @@ def _acquisition(plan: Plan) -> Dataset:
 
 def _image(plan: Plan) -> Dataset:
     scanner, vendor = plan.scanner, plan.scanner.vendor
-    x, y = (f"{at:.3f}" for at in scanner.affine[:2, 3])
+    x, y = (f"{coordinate:.3f}" for coordinate in scanner.affine[:2, 3])
     data = Dataset()
     data.ImagePositionPatient = [x, y, _POSITION]
     data.ImageOrientationPatient = ["1", "0", "0", "0", "1", "0"]

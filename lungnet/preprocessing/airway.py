@@ -43,8 +43,8 @@ def find_airway(coarse: Volume, aerated: Bools) -> Bools:
     lumen_hu = float(np.median(hu[k][lumen]))
     for share in (0.5, 0.3, 0.15):
         labels, _ = ndimage.label(hu < lumen_hu + share * (lung_hu - lumen_hu))
-        found = np.unique(labels[k][lumen])
-        tree = np.isin(labels, found[found > 0])
+        numbers = np.unique(labels[k][lumen])
+        tree = np.isin(labels, numbers[numbers > 0])
         if tree.sum() * ml_per_voxel <= LARGEST_ML:
             break
     else:

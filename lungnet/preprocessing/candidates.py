@@ -69,7 +69,7 @@ class Candidate:
 
 
 def find_candidates(
-    volume: Volume, mask: NDArray[np.uint8], spec: PreparationConfig
+    volume: Volume, mask: NDArray[np.uint8], config: PreparationConfig
 ) -> tuple[Candidate, ...]:
     """Rank the blobs in the closed lung region, best first.
 
@@ -80,31 +80,31 @@ def find_candidates(
     Args:
         volume: prepared HU.
         mask: the closed lung region, 0 or 1, on the same grid.
-        spec: number of candidates, smallest and largest diameter.
+        config: number of candidates, smallest and largest diameter.
 
     Returns:
-        At most `spec.candidates`, sorted by falling score; none overlaps a better one.
+        At most `config.candidates`, sorted by falling score; none overlaps a better one.
     """
-    if spec.candidates == 0:
+    if config.candidates == 0:
         return ()
     coarse = resample(volume, (LATTICE_MM,) * 3)
     region = mask_on(mask, volume.affine, coarse.hu.shape, coarse.affine)
     image = _flattened(coarse.hu, region)
-    kept = _without_overlap(_blobs(image, region, spec), RECONSIDERED * spec.candidates)
-    kept[:, 3] = [_radius(image, row[:3], row[3]) for row in kept]
+    blobs = _without_overlap(_blobs(image, region, config), RECONSIDERED * config.candidates)
+    blobs[:, 3] = [_radius(image, row[:3], row[3]) for row in blobs]
     # The square root of the radius: of two blobs equally round, the larger one matters more.
-    kept[:, 4] *= np.sqrt(kept[:, 3]) * [
-        _freedom(coarse.hu, region, row[:3], row[3]) for row in kept
+    blobs[:, 4] *= np.sqrt(blobs[:, 3]) * [
+        _freedom(coarse.hu, region, row[:3], row[3]) for row in blobs
     ]
-    kept = kept[np.argsort(-kept[:, 4], kind="stable")][: spec.candidates]
-    centres = to_patient_mm(coarse.affine, kept[:, :3])
+    blobs = blobs[np.argsort(-blobs[:, 4], kind="stable")][: config.candidates]
+    centres = to_patient_mm(coarse.affine, blobs[:, :3])
     return tuple(
         Candidate(
             (round(float(x), 3), round(float(y), 3), round(float(z), 3)),
             round(float(radius), 3),
             round(float(score), 3),
         )
-        for (x, y, z), (radius, score) in zip(centres, kept[:, 3:], strict=True)
+        for (x, y, z), (radius, score) in zip(centres, blobs[:, 3:], strict=True)
     )
 
 
@@ -115,21 +115,23 @@ def _flattened(hu: NDArray[np.int16], region: NDArray[np.uint8]) -> Floats:
 
 
 def _blobs(
-    image: Floats, region: NDArray[np.uint8], spec: PreparationConfig
+    image: Floats, region: NDArray[np.uint8], config: PreparationConfig
 ) -> NDArray[np.float64]:
     """Rows of (z, y, x, radius_mm, score) on the lattice, a row per peak and scale."""
     # A ball of radius r answers most at sigma = r / sqrt(3).
-    sigma = spec.smallest_mm / 2 / 3**0.5
-    spacing, stride, found = LATTICE_MM, 1, []
+    sigma = config.smallest_mm / 2 / 3**0.5
+    spacing, stride, blobs = LATTICE_MM, 1, []
     smooth = _smoothed(image, sigma / spacing)
-    while sigma * 3**0.5 <= spec.largest_mm / 2:
+    while sigma * 3**0.5 <= config.largest_mm / 2:
         smoother = _smoothed(smooth, sigma * (SCALE_STEP**2 - 1) ** 0.5 / spacing)
         response = smooth - smoother
         peaks = _peaks(response, region)
         score = _curvature(smooth, peaks) * (sigma / spacing) ** 2
         keep = score > 0
-        place = (peaks[keep] + _offsets(response, peaks[keep])) * stride
-        found.append(np.column_stack([place, np.full(len(place), sigma * 3**0.5), score[keep]]))
+        positions = (peaks[keep] + _offsets(response, peaks[keep])) * stride
+        blobs.append(
+            np.column_stack([positions, np.full(len(positions), sigma * 3**0.5), score[keep]])
+        )
         smooth, sigma = smoother, sigma * SCALE_STEP
         if sigma > 1.5 * spacing:
             # So smooth, every second voxel tells all: an eighth of the work for this scale and the
@@ -139,7 +141,7 @@ def _blobs(
                 np.ascontiguousarray(region[::2, ::2, ::2]),
             )
             spacing, stride = spacing * 2, stride * 2
-    return np.concatenate(found)
+    return np.concatenate(blobs)
 
 
 def _smoothed(image: Floats, sigma: float) -> Floats:
@@ -147,9 +149,9 @@ def _smoothed(image: Floats, sigma: float) -> Floats:
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     kernel /= kernel.sum()
     planes = np.empty_like(image)
-    for plane, into in zip(image, planes, strict=True):
+    for plane, target in zip(image, planes, strict=True):
         cv2.sepFilter2D(
-            plane, cv2.CV_32F, kernel, kernel, dst=into, borderType=cv2.BORDER_REPLICATE
+            plane, cv2.CV_32F, kernel, kernel, dst=target, borderType=cv2.BORDER_REPLICATE
         )
     # Along z, a column of the volume seen as one wide plane is a column of pixels.
     wide = cv2.sepFilter2D(
@@ -178,16 +180,16 @@ def _peaks(response: Floats, region: NDArray[np.uint8]) -> NDArray[np.int64]:
         bright[:, :, -1],
     ):
         face[...] = False
-    at = np.flatnonzero(bright)
+    indices = np.flatnonzero(bright)
     flat = response.ravel()
-    values = flat[at]
+    values = flat[indices]
     rows, columns = response.shape[1] * response.shape[2], response.shape[2]
     for dz, dy, dx in NEIGHBORS:
         # Few voxels are left after the first neighbors, so this costs less than a filter over the
         # whole grid.
-        keep = values >= flat[at + (dz * rows + dy * columns + dx)]
-        at, values = at[keep], values[keep]
-    return np.column_stack(np.unravel_index(at, response.shape))
+        keep = values >= flat[indices + (dz * rows + dy * columns + dx)]
+        indices, values = indices[keep], values[keep]
+    return np.column_stack(np.unravel_index(indices, response.shape))
 
 
 def _offsets(response: Floats, peaks: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -227,8 +229,10 @@ def _curvature(smooth: Floats, peaks: NDArray[np.int64]) -> NDArray[np.float64]:
             if a == b:
                 value = at(*steps[a]) + at(*-steps[a]) - 2 * at(0, 0, 0)
             else:
-                both, apart = steps[a] + steps[b], steps[a] - steps[b]
-                value = (at(*both) + at(*-both) - at(*apart) - at(*-apart)) / 4
+                sum_step, difference_step = steps[a] + steps[b], steps[a] - steps[b]
+                value = (
+                    at(*sum_step) + at(*-sum_step) - at(*difference_step) - at(*-difference_step)
+                ) / 4
             hessian[:, a, b] = hessian[:, b, a] = value
     values = np.linalg.eigvalsh(hessian)
     largest, smallest = -values[:, 0], -values[:, 2]
@@ -243,8 +247,8 @@ def _freedom(
     A nodule on the pleura is as free as one in the middle; what hangs together with hilum or
     mediastinum is not.
     """
-    box, away_mm = _box(hu.shape, centre, radius_mm + RIM_MM[1])
-    rim = (away_mm > radius_mm + RIM_MM[0]) & (away_mm < radius_mm + RIM_MM[1])
+    box, distance_mm = _box(hu.shape, centre, radius_mm + RIM_MM[1])
+    rim = (distance_mm > radius_mm + RIM_MM[0]) & (distance_mm < radius_mm + RIM_MM[1])
     inside = rim & region[box].view(bool)
     return float((hu[box][inside] < AERATED_BELOW_HU).sum() / max(inside.sum(), rim.sum() / 4, 1))
 
@@ -259,23 +263,24 @@ def _box(
     reach, middle = int(np.ceil(reach_mm / LATTICE_MM)), np.rint(centre).astype(int)
     low, high = np.maximum(middle - reach, 0), np.minimum(middle + reach + 1, shape)
     z, y, x = (
-        np.arange(first, stop) - at for first, stop, at in zip(low, high, centre, strict=True)
+        np.arange(first, stop) - middle_index
+        for first, stop, middle_index in zip(low, high, centre, strict=True)
     )
-    away_mm = LATTICE_MM * np.sqrt(z[:, None, None] ** 2 + y[:, None] ** 2 + x**2)
-    return tuple(slice(first, stop) for first, stop in zip(low, high, strict=True)), away_mm
+    distance_mm = LATTICE_MM * np.sqrt(z[:, None, None] ** 2 + y[:, None] ** 2 + x**2)
+    return tuple(slice(first, stop) for first, stop in zip(low, high, strict=True)), distance_mm
 
 
 def _radius(image: Floats, centre: NDArray[np.float64], scale_mm: float) -> float:
     """Distance in mm at which a shell's mean HU has fallen half way to the surroundings."""
     reach_mm = 2 * scale_mm + 3
-    box, away_mm = _box(image.shape, centre, reach_mm)
-    shell = np.rint(away_mm / SHELL_MM).astype(int).ravel()
+    box, distance_mm = _box(image.shape, centre, reach_mm)
+    shell = np.rint(distance_mm / SHELL_MM).astype(int).ravel()
     counts = np.bincount(shell)
     profile = np.bincount(shell, image[box].ravel()) / np.maximum(counts, 1)
-    at_mm = np.bincount(shell, away_mm.ravel()) / np.maximum(counts, 1)
+    at_mm = np.bincount(shell, distance_mm.ravel()) / np.maximum(counts, 1)
     # Shells beyond the box's faces are cut to its corners and say little.
-    seen = (counts > 0) & (at_mm <= reach_mm)
-    profile, at_mm = profile[seen], at_mm[seen]
+    is_inside = (counts > 0) & (at_mm <= reach_mm)
+    profile, at_mm = profile[is_inside], at_mm[is_inside]
     half = (profile[:2].max() + profile.min()) / 2
     outer = int(np.argmax(profile < half))
     if outer == 0:
@@ -284,17 +289,17 @@ def _radius(image: Floats, centre: NDArray[np.float64], scale_mm: float) -> floa
     return float(at_mm[outer - 1] + share * (at_mm[outer] - at_mm[outer - 1]))
 
 
-def _without_overlap(found: NDArray[np.float64], limit: int) -> NDArray[np.float64]:
+def _without_overlap(blobs: NDArray[np.float64], limit: int) -> NDArray[np.float64]:
     """The best first, without blobs that overlap a better one's centre or theirs."""
-    ranked = found[np.lexsort((found[:, 2], found[:, 1], found[:, 0], -found[:, 4]))]
-    kept: list[NDArray[np.float64]] = []
+    ranked = blobs[np.lexsort((blobs[:, 2], blobs[:, 1], blobs[:, 0], -blobs[:, 4]))]
+    separate: list[NDArray[np.float64]] = []
     for row in ranked:
-        if len(kept) == limit:
+        if len(separate) == limit:
             break
-        near = any(
+        overlaps = any(
             np.sum((row[:3] - k[:3]) ** 2) * LATTICE_MM**2 < max(row[3], k[3], 4.0) ** 2
-            for k in kept
+            for k in separate
         )
-        if not near:
-            kept.append(row)
-    return np.asarray(kept).reshape(-1, 5)
+        if not overlaps:
+            separate.append(row)
+    return np.asarray(separate).reshape(-1, 5)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lungnet.preprocessing.airway import find_airway
-from lungnet.volume import Volume, Warned
+from lungnet.volume import ScanWarning, Volume
 
 LATTICE_MM = 2.0
 """Lungs are outlined on this lattice: fine enough for the wall between lung and gut, an eighth of
@@ -52,7 +52,7 @@ class Lungs:
 
     mask: NDArray[np.uint8]
     litres: float
-    warnings: tuple[Warned, ...]
+    warnings: tuple[ScanWarning, ...]
 
 
 def find_lungs(coarse: Volume) -> Lungs:
@@ -73,10 +73,10 @@ def find_lungs(coarse: Volume) -> Lungs:
     aerated = _aerated(coarse.hu, litre_per_voxel)
     if aerated is None:
         mask = _body_box(coarse.hu)
-        told = Warned(
+        warning = ScanWarning(
             "no-lungs", "no lungs were found by their density; the whole body's box is used instead"
         )
-        return Lungs(mask, float(mask.sum()) * litre_per_voxel, (told,))
+        return Lungs(mask, float(mask.sum()) * litre_per_voxel, (warning,))
     airway = find_airway(coarse, aerated)
     if (
         aerated & ~airway
@@ -103,17 +103,17 @@ def _aerated(hu: NDArray[np.int16], litre_per_voxel: float) -> Bools | None:
     # outside of the next plane.
     sizes[labels[1:][outside[:-1] & inside[1:]]] = 0
     sizes[labels[:-1][outside[1:] & inside[:-1]]] = 0
-    kept = [int(i) for i in np.argsort(-sizes)[:8] if sizes[i] * litre_per_voxel > 0.04]
-    boxes = ndimage.find_objects(labels, max(kept, default=0))
+    largest = [int(i) for i in np.argsort(-sizes)[:8] if sizes[i] * litre_per_voxel > 0.04]
+    boxes = ndimage.find_objects(labels, max(largest, default=0))
     lung = [
-        i for i in kept if np.median(hu[boxes[i - 1]][labels[boxes[i - 1]] == i]) > GAS_BELOW_HU
+        i for i in largest if np.median(hu[boxes[i - 1]][labels[boxes[i - 1]] == i]) > GAS_BELOW_HU
     ]
     lung = [i for i in lung if sizes[i] > 0.04 * sizes[lung[0]]]
     if sum(sizes[i] for i in lung) * litre_per_voxel < 0.2:
         return None
-    wanted = np.zeros(len(sizes), bool)
-    wanted[lung] = True
-    result: Bools = wanted[labels]
+    is_lung = np.zeros(len(sizes), bool)
+    is_lung[lung] = True
+    result: Bools = is_lung[labels]
     return result
 
 
@@ -145,13 +145,15 @@ def _closed(mask: Bools, spacing_mm: tuple[float, float, float]) -> Bools:
         slice(max(0, s.start - reach), s.stop + reach)
         for s in ndimage.find_objects(mask.view(np.uint8))[0]
     )
-    part = np.pad(mask[box], reach).view(np.uint8)
-    closed = np.zeros_like(part)
+    padded = np.pad(mask[box], reach).view(np.uint8)
+    closed = np.zeros_like(padded)
     for axis in range(3):
-        planes, into = np.moveaxis(part, axis, 0), np.moveaxis(closed, axis, 0)
+        planes, target = np.moveaxis(padded, axis, 0), np.moveaxis(closed, axis, 0)
         for k, plane in enumerate(planes):
             if plane.any():
-                into[k] |= _closed_plane(np.ascontiguousarray(plane), CLOSING_MM / min(spacing_mm))
+                target[k] |= _closed_plane(
+                    np.ascontiguousarray(plane), CLOSING_MM / min(spacing_mm)
+                )
     inner = closed[reach:-reach, reach:-reach, reach:-reach]
     largest = LARGEST_HOLE_MM2 / (spacing_mm[1] * spacing_mm[2])
     result = mask.copy()
@@ -161,8 +163,8 @@ def _closed(mask: Bools, spacing_mm: tuple[float, float, float]) -> Bools:
 
 def _closed_plane(plane: NDArray[np.uint8], radius: float) -> NDArray[np.uint8]:
     # Dilation and erosion by thresholds of the distance: the cost does not grow with the disc.
-    away = cv2.distanceTransform(1 - plane, cv2.DIST_L2, 3)
-    grown = (away <= radius).view(np.uint8)
+    distance = cv2.distanceTransform(1 - plane, cv2.DIST_L2, 3)
+    grown = (distance <= radius).view(np.uint8)
     result: NDArray[np.uint8] = (cv2.distanceTransform(grown, cv2.DIST_L2, 3) > radius).view(
         np.uint8
     )
@@ -190,12 +192,12 @@ def _body_box(hu: NDArray[np.int16]) -> NDArray[np.uint8]:
     return mask
 
 
-def _doubts(mask: Bools, coarse: Volume, litres: float) -> list[Warned]:
+def _doubts(mask: Bools, coarse: Volume, litres: float) -> list[ScanWarning]:
     doubts = []
     low, high = PLAUSIBLE_LITRES
     if not low <= litres <= high:
         doubts.append(
-            Warned(
+            ScanWarning(
                 "lung-volume", f"the lungs hold {litres:.1f} litres, expected {low:g} to {high:g}"
             )
         )
@@ -205,7 +207,7 @@ def _doubts(mask: Bools, coarse: Volume, litres: float) -> list[Warned]:
     right = float(mask[:, :, :middle].sum()) / max(1.0, float(mask.sum()))
     if not 0.2 <= right <= 0.8:
         doubts.append(
-            Warned(
+            ScanWarning(
                 "one-lung", f"{max(right, 1 - right):.0%} of the lung lies in one half of the body"
             )
         )
@@ -213,7 +215,7 @@ def _doubts(mask: Bools, coarse: Volume, litres: float) -> list[Warned]:
         area_cm2 = float(face.sum()) * coarse.spacing_mm[1] * coarse.spacing_mm[2] / 100
         if area_cm2 > (5 if name == "highest" else 60):
             doubts.append(
-                Warned(
+                ScanWarning(
                     "lung-cut",
                     f"the {name} slice still shows {area_cm2:.0f} square centimetres of lung: the "
                     "scan may not hold all of it",

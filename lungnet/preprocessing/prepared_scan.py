@@ -13,7 +13,7 @@ from lungnet.preprocessing import lungs
 from lungnet.preprocessing.candidates import Candidate, find_candidates
 from lungnet.preprocessing.lungs import find_lungs
 from lungnet.preprocessing.resample import Ranges, cropped, mask_on, resample
-from lungnet.volume import Volume, Warned
+from lungnet.volume import ScanWarning, Volume
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,27 +40,27 @@ class PreparedScan:
     lung_litres: float
     patient_id: str
     series_uid: str
-    warnings: tuple[Warned, ...]
+    warnings: tuple[ScanWarning, ...]
 
 
-def prepare(volume: Volume, spec: PreparationConfig) -> PreparedScan:
+def prepare(volume: Volume, config: PreparationConfig) -> PreparedScan:
     """Turn a series into a prepared scan; never fails on a volume with values.
 
     Args:
         volume: HU on any grid, also oblique.
-        spec: spacing, margin, candidates.
+        config: spacing, margin, candidates.
 
     Returns:
         The scan on a grid parallel to the source's, cut to the lungs and a margin.
     """
     coarse = resample(volume, (lungs.LATTICE_MM,) * 3)
     outlined = find_lungs(coarse)
-    box = _box_around(outlined.mask, coarse, volume, spec.margin_mm)
-    fine = resample(cropped(volume, box), (spec.spacing_mm,) * 3)
+    box = _box_around(outlined.mask, coarse, volume, config.margin_mm)
+    fine = resample(cropped(volume, box), (config.spacing_mm,) * 3)
     mask = mask_on(outlined.mask, coarse.affine, fine.hu.shape, fine.affine)
     if not mask.any():  # a scan of a few voxels, none of whose centres lies in the coarse mask
         mask[:] = 1
-    candidates = find_candidates(fine, mask, spec)
+    candidates = find_candidates(fine, mask, config)
     warnings = volume.warnings + outlined.warnings
     return PreparedScan(
         fine.hu,

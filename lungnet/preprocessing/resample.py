@@ -80,11 +80,11 @@ def mask_on(
     ]
     result = np.empty(shape, np.uint8)
     nothing = np.zeros(shape[1:], np.uint8)
-    for k, at in enumerate(np.arange(shape[0]) * scale[0] + start[0]):
-        low, part = floor(at), at - floor(at)
+    for k, position in enumerate(np.arange(shape[0]) * scale[0] + start[0]):
+        low, fraction = floor(position), position - floor(position)
         below = planes[low] if 0 <= low < len(planes) else nothing
         above = planes[low + 1] if 0 <= low + 1 < len(planes) else nothing
-        result[k] = cv2.addWeighted(below, 1 - part, above, part, 0) >= 128
+        result[k] = cv2.addWeighted(below, 1 - fraction, above, fraction, 0) >= 128
     return result
 
 
@@ -148,9 +148,9 @@ def _resample_plane(
 def _interpolated(plane: NDArray[np.float32], step: float) -> NDArray[np.float32]:
     """As many rows, `step` apart instead of 1, half-voxel centres."""
     last = len(plane) - 1
-    at = np.clip((np.arange(len(plane)) + 0.5) * step - 0.5, 0, last)
-    low = np.floor(at).astype(int)
-    share = (at - low).astype(np.float32)[:, None]
+    positions = np.clip((np.arange(len(plane)) + 0.5) * step - 0.5, 0, last)
+    low = np.floor(positions).astype(int)
+    share = (positions - low).astype(np.float32)[:, None]
     result: NDArray[np.float32] = (
         plane[low] * (1 - share) + plane[np.minimum(low + 1, last)] * share
     )
@@ -179,11 +179,11 @@ def _weights_along_z(n: int, ratio: float) -> NDArray[np.float32]:
     kernel = _gaussian(sqrt(max(0.0, (ratio * ratio - 1) / 4)))
     reach = len(kernel) // 2
     # Rounded to the nearest count, the last centre never lies beyond the source's edge.
-    at = (np.arange(max(1, floor(n / ratio + 0.5))) + 0.5) * ratio - 0.5
-    weights = np.zeros((len(at), n))
-    low = np.floor(at).astype(int)
-    rows = np.arange(len(at))
+    positions = (np.arange(max(1, floor(n / ratio + 0.5))) + 0.5) * ratio - 0.5
+    weights = np.zeros((len(positions), n))
+    low = np.floor(positions).astype(int)
+    rows = np.arange(len(positions))
     for offset, share in zip(range(-reach, reach + 1), kernel, strict=True):
-        np.add.at(weights, (rows, np.clip(low + offset, 0, n - 1)), share * (1 - (at - low)))
-        np.add.at(weights, (rows, np.clip(low + 1 + offset, 0, n - 1)), share * (at - low))
+        np.add.at(weights, (rows, np.clip(low + offset, 0, n - 1)), share * (1 - (positions - low)))
+        np.add.at(weights, (rows, np.clip(low + 1 + offset, 0, n - 1)), share * (positions - low))
     return weights.astype(np.float32)

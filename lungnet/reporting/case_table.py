@@ -87,12 +87,12 @@ def cases_csv(cases: pd.DataFrame) -> str:
         "outcome",
         "diameter_mm",
     ]
-    shown = cases[columns].copy()
+    table = cases[columns].copy()
     for column in TEXT_COLUMNS:
-        shown[column] = shown[column].map(harmless)
-    shown["called"] = shown["called"].astype(int)
+        table[column] = table[column].map(harmless)
+    table["called"] = table["called"].astype(int)
     text = io.StringIO()
-    shown.to_csv(text, index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
+    table.to_csv(text, index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
     return text.getvalue()
 
 
@@ -130,8 +130,8 @@ def pictured_cases(
 
     What is no PNG, or too heavy, is left out.
     """
-    left = PICTURE_BUDGET_BYTES
-    found: list[PicturedCase] = []
+    budget = PICTURE_BUDGET_BYTES
+    pictured: list[PicturedCase] = []
     having = cases[
         cases["series_uid"].isin(list(pictures)) | cases["patient_id"].isin(list(pictures))
     ]
@@ -140,11 +140,11 @@ def pictured_cases(
         for png in list(pictures.get(case["series_uid"]) or pictures[case["patient_id"]])[
             :PICTURES_EACH
         ]:
-            if png.startswith(PNG) and len(png) <= left:
-                left -= len(png)
+            if png.startswith(PNG) and len(png) <= budget:
+                budget -= len(png)
                 uris.append("data:image/png;base64," + base64.b64encode(png).decode("ascii"))
         if uris:
-            found.append(
+            pictured.append(
                 PicturedCase(
                     case["outcome"],
                     case["patient_id"],
@@ -154,4 +154,4 @@ def pictured_cases(
                     tuple(uris),
                 )
             )
-    return found
+    return pictured

@@ -70,29 +70,29 @@ class Chart:
     description: str
     x: Axis
     y: Axis
-    parts: list[str] = field(default_factory=list)
+    elements: list[str] = field(default_factory=list)
 
     def line(self, x: ArrayLike, y: ArrayLike, style: str, *, steps: bool = False) -> None:
         """A line through points; with `steps`, it goes level to the next x and then up or down."""
         px, py = self._pixels(x, y)
         if steps and px.size > 1:
             px, py = np.repeat(px, 2)[1:], np.repeat(py, 2)[:-1]
-        self.parts.append(f'<path class="line {style}" d="{_path(px, py)}"/>')
+        self.elements.append(f'<path class="line {style}" d="{_path(px, py)}"/>')
 
     def band(self, x: ArrayLike, low: ArrayLike, high: ArrayLike, style: str) -> None:
         """The area between two lines."""
         px, bottom = self._pixels(x, low)
         _, top = self._pixels(x, high)
-        self.parts.append(
+        self.elements.append(
             f'<path class="band {style}" '
             f'd="{_path(np.append(px, px[::-1]), np.append(top, bottom[::-1]))}Z"/>'
         )
 
-    def points(self, x: ArrayLike, y: ArrayLike, style: str, words: Sequence[str] = ()) -> None:
+    def points(self, x: ArrayLike, y: ArrayLike, style: str, hints: Sequence[str] = ()) -> None:
         """Dots, each with words that appear on pointing at it."""
         for i, (cx, cy) in enumerate(zip(*self._pixels(x, y), strict=True)):
-            hint = f"<title>{escape(words[i])}</title>" if words else ""
-            self.parts.append(
+            hint = f"<title>{escape(hints[i])}</title>" if hints else ""
+            self.elements.append(
                 f'<circle class="dot {style}" cx="{cx:.1f}" cy="{cy:.1f}" r="4">{hint}</circle>'
             )
 
@@ -101,7 +101,7 @@ class Chart:
         px, bottom = self._pixels(x, low)
         _, top = self._pixels(x, high)
         for a, b, c in zip(px, bottom, top, strict=True):
-            self.parts.append(
+            self.elements.append(
                 f'<path class="whisker {style}" d="M{a:.1f} {b:.1f}V{c:.1f}M{a - 3:.1f} '
                 f'{b:.1f}h6M{a - 3:.1f} {c:.1f}h6"/>'
             )
@@ -109,15 +109,15 @@ class Chart:
     def bars(self, edges: ArrayLike, base: float, tops: ArrayLike, style: str) -> None:
         """Bars between neighboring edges, from `base` to each top."""
         edge = np.asarray(edges, np.float64)
-        left, top = self._pixels(edge[:-1], tops)
-        right, floor = self._pixels(edge[1:], np.full(edge.size - 1, base))
-        for a, b, c, d in zip(left, right, top, floor, strict=True):
+        starts, top = self._pixels(edge[:-1], tops)
+        ends, floor = self._pixels(edge[1:], np.full(edge.size - 1, base))
+        for a, b, c, d in zip(starts, ends, top, floor, strict=True):
             if abs(c - d) > 0.05:
-                place = (
+                geometry = (
                     f'x="{a:.1f}" y="{min(c, d):.1f}" width="{max(b - a - 0.8, 0.5):.1f}" '
                     f'height="{abs(c - d):.1f}"'
                 )
-                self.parts.append(f'<rect class="bar {style}" {place}/>')
+                self.elements.append(f'<rect class="bar {style}" {geometry}/>')
 
     def svg(self) -> str:
         """The figure as one `<svg>` element, described for screen readers."""
@@ -127,36 +127,36 @@ class Chart:
             f'<title id="{self.name}-t">{escape(self.title)}</title><desc '
             f'id="{self.name}-d">{escape(self.description)}</desc>'
         )
-        return head + self._axes() + "".join(self.parts) + "</svg>"
+        return head + self._axes() + "".join(self.elements) + "</svg>"
 
     def _axes(self) -> str:
         right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
-        parts = []
+        elements = []
         for tick in self.x.ticks:
             x = self._pixels([tick], [self.y.low])[0][0]
-            parts.append(f'<path class="grid" d="M{x:.1f} {TOP}V{bottom}"/>')
-            parts.append(
+            elements.append(f'<path class="grid" d="M{x:.1f} {TOP}V{bottom}"/>')
+            elements.append(
                 f'<text x="{x:.1f}" y="{bottom + 15}" '
                 f'text-anchor="middle">{escape(self.x.text(tick))}</text>'
             )
         for tick in self.y.ticks:
             y = self._pixels([self.x.low], [tick])[1][0]
-            parts.append(f'<path class="grid" d="M{LEFT} {y:.1f}H{right}"/>')
-            parts.append(
+            elements.append(f'<path class="grid" d="M{LEFT} {y:.1f}H{right}"/>')
+            elements.append(
                 f'<text x="{LEFT - 5}" y="{y + 4:.1f}" '
                 f'text-anchor="end">{escape(self.y.text(tick))}</text>'
             )
         middle_x, middle_y = (LEFT + right) / 2, (TOP + bottom) / 2
-        parts.append(
+        elements.append(
             f'<text class="axis" x="{middle_x:.1f}" y="{HEIGHT - 8}" '
             f'text-anchor="middle">{escape(self.x.label)}</text>'
         )
         turned = f"rotate(-90 12 {middle_y:.1f})"
-        parts.append(
+        elements.append(
             f'<text class="axis" x="12" y="{middle_y:.1f}" text-anchor="middle" '
             f'transform="{turned}">{escape(self.y.label)}</text>'
         )
-        return f'<g aria-hidden="true">{"".join(parts)}</g>'
+        return f'<g aria-hidden="true">{"".join(elements)}</g>'
 
     def _pixels(
         self, x: ArrayLike, y: ArrayLike

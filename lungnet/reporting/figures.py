@@ -218,10 +218,12 @@ def _training_curve(history: pd.DataFrame, name: str, number: int) -> Figure:
     for rows in _networks(history):
         for column, style in zip(twins, ("model", "diameter"), strict=True):
             values = rows[column].to_numpy(np.float64)
-            known = np.isfinite(values)
-            if known.any():
+            is_finite = np.isfinite(values)
+            if is_finite.any():
                 chart.line(
-                    epochs[rows.index].to_numpy(np.float64)[known], values[known], f"{style} thin"
+                    epochs[rows.index].to_numpy(np.float64)[is_finite],
+                    values[is_finite],
+                    f"{style} thin",
                 )
     caption = (
         "Training keeps falling while validation rises: the network learns its patients by heart."
@@ -248,10 +250,11 @@ def _networks(history: pd.DataFrame) -> Iterator[pd.DataFrame]:
 
 
 def _course(history: pd.DataFrame, name: str) -> str:
-    known = history[name].dropna()
-    if known.empty:
+    recorded = history[name].dropna()
+    if recorded.empty:
         return f"No {name} was recorded."
     return (
-        f"{name} between {plain(known.min())} and {plain(known.max())} over {len(known)} epochs; "
-        f"the last is {plain(known.iloc[-1])}."
+        f"{name} between {plain(recorded.min())} and {plain(recorded.max())} over {len(recorded)} "
+        "epochs; "
+        f"the last is {plain(recorded.iloc[-1])}."
     )

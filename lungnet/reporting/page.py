@@ -58,7 +58,7 @@ def write_report(
     context = context or ReportContext()
     cases = case_table(metrics)
     page = render(check_predictions(table), metrics, context, cases)
-    write_json(out / "metrics.json", metrics.as_json())
+    write_json(out / "metrics.json", metrics.to_json())
     write_text(out / "cases.csv", cases_csv(cases))
     write_text(out / "report.html", page)
     return out / "report.html"

@@ -43,8 +43,8 @@ def draw_pictures(experiment: Experiment, series_uids: Iterable[str]) -> dict[st
         if experiment.data.kind == "nodules":
             return _of_nodules(experiment, series_uids)
         store = Store.open(Path(experiment.data.path))
-        known = set(store.manifest["series_uid"])
-        return {uid: _of_scan(store.read(uid)) for uid in series_uids if uid in known}
+        stored = set(store.manifest["series_uid"])
+        return {uid: _of_scan(store.read(uid)) for uid in series_uids if uid in stored}
     except LungnetError as error:
         log.warning("the report has no pictures: %s", error)
         return {}

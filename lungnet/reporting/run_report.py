@@ -90,8 +90,8 @@ def report_predictions(
             "finished, or a CSV"
         )
     table = read_predictions(path)
-    told = _object(source / "metrics.json")
-    drawn = told.get("intervals")
+    previous = _object(source / "metrics.json")
+    drawn = previous.get("intervals")
     numbers = {
         name: drawn[name]
         for name in ("replicates", "seed")
@@ -101,7 +101,7 @@ def report_predictions(
     options = EvaluationOptions(
         split=split,
         threshold=threshold,
-        synthetic=synthetic or told.get("synthetic") is True,
+        synthetic=synthetic or previous.get("synthetic") is True,
         **numbers,
     )
     metrics = evaluate_table(table, options)

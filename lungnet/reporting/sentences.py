@@ -33,8 +33,8 @@ def signed(value: float) -> str:
 def headline(metrics: Metrics) -> str:
     """The verdict in one sentence."""
     auc, loss = metrics.figure("roc_auc"), metrics.figure("log_loss")
-    what = "rows" if metrics.n != metrics.patients else "patients"
-    of = f" of {metrics.patients:,} patients" if what == "rows" else ""
+    unit = "rows" if metrics.n != metrics.patients else "patients"
+    of = f" of {metrics.patients:,} patients" if unit == "rows" else ""
     pairs = (
         f"a positive above a negative in {share(auc.value)} of pairs (95\u00a0% interval "
         f"{share(auc.low)} to {share(auc.high)})"
@@ -45,7 +45,7 @@ def headline(metrics: Metrics) -> str:
         f"{metrics.prior.log_loss:.3f}"
     )
     return (
-        f"On {metrics.n:,} {what}{of}, {metrics.positives:,} of them positive, the model ranks "
+        f"On {metrics.n:,} {unit}{of}, {metrics.positives:,} of them positive, the model ranks "
         f"{pairs}, and {against}."
     )
 
@@ -190,13 +190,17 @@ def parts(table: pd.DataFrame) -> list[Part]:
     names = table["split"].where(table["split"] != "", "(no split named)")
     names = names.where(table["fold"] == NO_FOLD, names + ", fold " + table["fold"].astype(str))
     order = {"train": 0, "validation": 1, "test": 2}
-    found = [
+    counts = [
         Part(str(name), len(rows), rows["patient_id"].nunique(), int(rows["label"].sum()))
         for name, rows in table.groupby(names, sort=False)
     ]
     return sorted(
-        found,
-        key=lambda part: (order.get(part.name.partition(",")[0], 3), len(part.name), part.name),
+        counts,
+        key=lambda split_count: (
+            order.get(split_count.name.partition(",")[0], 3),
+            len(split_count.name),
+            split_count.name,
+        ),
     )
 
 

@@ -3,14 +3,14 @@
 from lungnet.store.filling import fill_store
 from lungnet.store.labels import Labels, read_labels
 from lungnet.store.prepared_store import Store
-from lungnet.store.series_worker import FilledRow
+from lungnet.store.series_worker import PreparedRow
 from lungnet.store.stored_scan import StoredScan, first_voxels
-from lungnet.store.verification import Checked, repair_store, verify_store
+from lungnet.store.verification import CheckedEntry, repair_store, verify_store
 
 __all__ = [
-    "Checked",
-    "FilledRow",
+    "CheckedEntry",
     "Labels",
+    "PreparedRow",
     "Store",
     "StoredScan",
     "fill_store",

@@ -29,7 +29,7 @@ def encode(values: NDArray[Any], fill: int) -> dict[str, bytes]:
     Returns:
         `zarr.json` and at most one shard.
     """
-    store: Any = ts.open(_spec(values, fill), create=True).result()
+    store: Any = ts.open(_zarr_spec(values, fill), create=True).result()
     store.write(np.ascontiguousarray(values)).result()
     files = store.kvstore
     return {
@@ -39,9 +39,9 @@ def encode(values: NDArray[Any], fill: int) -> dict[str, bytes]:
 
 def open_array(folder: Path) -> Any:
     """Open an array for reading; nothing but its `zarr.json` is read yet."""
-    spec = {"driver": "zarr3", "kvstore": {"driver": "file", "path": f"{folder}/"}}
+    config = {"driver": "zarr3", "kvstore": {"driver": "file", "path": f"{folder}/"}}
     return ts.open(
-        spec,
+        config,
         read=True,
         write=False,
         context=_context(),
@@ -86,7 +86,7 @@ def _context() -> Any:
     return ts.Context({"cache_pool": {"total_bytes_limit": CACHE_BYTES}})
 
 
-def _spec(values: NDArray[Any], fill: int) -> dict[str, Any]:
+def _zarr_spec(values: NDArray[Any], fill: int) -> dict[str, Any]:
     shard = [-(-n // CHUNK) * CHUNK for n in values.shape]
     little = {"name": "bytes", "configuration": {"endian": "little"}}
     plain = {"name": "bytes"} if values.itemsize == 1 else little

@@ -13,14 +13,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lungnet.config.preparation import PreparationConfig
-from lungnet.errors import InputError, MachineError, StoreError, UsageError
+from lungnet.errors import InputError, MachineError, Refusal, StoreError, UsageError
 from lungnet.files import UNFINISHED, harmless, machine_error, remove_unfinished
-from lungnet.intake import Found, series_key
+from lungnet.intake import Series, reasons, series_key
 from lungnet.store.labels import Labels
 from lungnet.store.layout import PICTURES, PREPARATION, SCANS, scan_folder, scan_keys
-from lungnet.store.manifest import Refusal, read_refused, store_labels, write_tables
+from lungnet.store.manifest import RefusedRow, read_refused, store_labels, write_tables
 from lungnet.store.prepared_store import read_preparation, write_preparation
-from lungnet.store.series_worker import FilledRow, filled, prepare_series, set_up_worker
+from lungnet.store.series_worker import (
+    PreparedRow,
+    prepare_series,
+    refused_series_row,
+    row_of_scan,
+    set_up_worker,
+)
 from lungnet.store.stored_scan import read_attributes
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -29,13 +35,13 @@ each other."""
 
 
 def fill_store(
-    found: Sequence[Found],
+    series_list: Sequence[Series],
     out: Path,
-    spec: PreparationConfig,
+    config: PreparationConfig,
     *,
     jobs: int = 1,
     labels: Labels | None = None,
-) -> Iterator[FilledRow]:
+) -> Iterator[PreparedRow]:
     """Prepare every usable series that the store does not hold yet, then write the tables.
 
     The bytes of the store depend on the series, the settings and the labels, never on `jobs`, order
@@ -43,9 +49,9 @@ def fill_store(
     the disk is full; the same call goes on from there.
 
     Args:
-        found: from `lungnet.intake.find_series`.
+        series_list: from `lungnet.intake.find_series`.
         out: the store's folder; made where it is not.
-        spec: the same for all scans of a store.
+        config: the same for all scans of a store.
         jobs: processes; with 1 all is done in this one.
         labels: kept in the store and matched by patient.
 
@@ -59,59 +65,53 @@ def fill_store(
             process is filling it.
         MachineError: no space, no permission, a worker was killed.
     """
-    if not found:
+    if not series_list:
         raise InputError(
             "no series was found: expected DICOM (or NIfTI, MetaImage, NRRD) files of chest CT"
         )
     if labels is not None:
-        labels.matched({one.patient_id for one in found if one.refusal is None})
-    with _claimed(out, spec):
+        labels.matched({series.patient_id for series in series_list if series.refusal is None})
+    with _claimed(out, config):
         if labels is not None:
             store_labels(out, labels)
         refused = {(row.series_uid, row.path): row for row in read_refused(out)}
         usable = 0
-        for row in _filled(found, out, spec, jobs):
-            patient, series, path = map(harmless, (row.patient_id, row.series_uid, row.path))
-            refused.pop((series, path), None)
+        for row in _filled(series_list, out, config, jobs):
+            patient_id, series_uid, path = map(harmless, (row.patient_id, row.series_uid, row.path))
+            refused.pop((series_uid, path), None)
             if row.status == "refused":
-                refused[series, path] = Refusal(patient, series, path, row.reason or "", row.detail)
+                refusal = row.reason or "", row.detail
+                refused[series_uid, path] = RefusedRow(patient_id, series_uid, path, *refusal)
             usable += row.status != "refused"
             yield row
         write_tables(out, refused.values())
     if not usable:
         raise InputError(
-            f"none of the {len(found)} series is usable; {out / 'refused.csv'} says why"
+            f"none of the {len(series_list)} series is usable; {out / 'refused.csv'} says why"
         )
 
 
 def _filled(
-    found: Sequence[Found], out: Path, spec: PreparationConfig, jobs: int
-) -> Iterator[FilledRow]:
-    waiting: dict[str, Found] = {}
-    for one in found:
-        key = series_key(one.patient_id, one.series_uid)
-        known = None if key in waiting else _reused(one, out, key)
-        if one.refusal is not None:
-            yield FilledRow(
-                one.series_uid, one.patient_id, "refused", *one.refusal, path=str(one.path)
-            )
-        elif known is not None:
-            yield known
+    series_list: Sequence[Series], out: Path, config: PreparationConfig, jobs: int
+) -> Iterator[PreparedRow]:
+    waiting: dict[str, Series] = {}
+    for series in series_list:
+        key = series_key(series.patient_id, series.series_uid)
+        reused = None if key in waiting else _reused(series, out, key)
+        if series.refusal is not None:
+            yield refused_series_row(series, series.refusal)
+        elif reused is not None:
+            yield reused
         elif key in waiting:
-            yield FilledRow(
-                one.series_uid,
-                one.patient_id,
-                "refused",
-                "duplicate-position",
-                "the series is there twice",
-                path=str(one.path),
+            yield refused_series_row(
+                series, Refusal(reasons.DUPLICATE_POSITION, "the series is there twice")
             )
         else:
-            waiting[key] = one
-    yield from _prepared(list(waiting.values()), out, spec, jobs)
+            waiting[key] = series
+    yield from _prepared(list(waiting.values()), out, config, jobs)
 
 
-def _reused(one: Found, out: Path, key: str) -> FilledRow | None:
+def _reused(series: Series, out: Path, key: str) -> PreparedRow | None:
     """The row of a scan that the store already holds.
 
     None where it does not, or holds it with another number of slices.
@@ -121,26 +121,26 @@ def _reused(one: Found, out: Path, key: str) -> FilledRow | None:
     except StoreError:
         return None
     # More slices may have arrived since: then the scan is another one.
-    if one.slices and attributes["files"] != len(one.slices):
+    if series.n_slices and attributes["files"] != series.n_slices:
         return None
-    return filled(attributes, "reused", cpu_s=0.0, path=str(one.path))
+    return row_of_scan(attributes, "reused", cpu_s=0.0, path=str(series.path))
 
 
 def _prepared(
-    waiting: Sequence[Found], out: Path, spec: PreparationConfig, jobs: int
-) -> Iterator[FilledRow]:
+    waiting: Sequence[Series], out: Path, config: PreparationConfig, jobs: int
+) -> Iterator[PreparedRow]:
     if jobs == 1 or len(waiting) < 2:
-        for one in waiting:
-            yield prepare_series(one, out, spec)
+        for series in waiting:
+            yield prepare_series(series, out, config)
         return
     with _pool(min(jobs, len(waiting))) as submit:
         queue = iter(waiting)
-        running: set[Future[FilledRow]] = set()
+        running: set[Future[PreparedRow]] = set()
         while True:
             # One series per worker and none queued: an interruption waits for these only, and a
             # million headers are not sent at once.
-            for one in queue:
-                running.add(submit(prepare_series, one, out, spec))
+            for series in queue:
+                running.add(submit(prepare_series, series, out, config))
                 if len(running) == jobs:
                     break
             if not running:
@@ -151,7 +151,7 @@ def _prepared(
 
 
 @contextmanager
-def _pool(jobs: int) -> Iterator[Callable[..., "Future[FilledRow]"]]:
+def _pool(jobs: int) -> Iterator[Callable[..., "Future[PreparedRow]"]]:
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     # Spawned, not forked: the parent may run TensorFlow's threads, whose locks a fork would copy as
@@ -174,7 +174,7 @@ def _pool(jobs: int) -> Iterator[Callable[..., "Future[FilledRow]"]]:
 
 
 @contextmanager
-def _claimed(out: Path, spec: PreparationConfig) -> Iterator[None]:
+def _claimed(out: Path, config: PreparationConfig) -> Iterator[None]:
     """The store's folder, checked, free of what a killed run left, and ours alone until the end."""
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -188,23 +188,23 @@ def _claimed(out: Path, spec: PreparationConfig) -> Iterator[None]:
             raise UsageError(
                 f"{out}: another process is filling this store; wait for it to end"
             ) from None
-        _check_folder(out, spec)
+        _check_folder(out, config)
         for folder in (out, out / SCANS, out / PICTURES):
             remove_unfinished(folder)
         if not (out / PREPARATION).is_file():
-            write_preparation(out, spec)
+            write_preparation(out, config)
         yield
     finally:
         os.close(held)
 
 
-def _check_folder(out: Path, spec: PreparationConfig) -> None:
+def _check_folder(out: Path, config: PreparationConfig) -> None:
     if (out / PREPARATION).is_file():
-        found = read_preparation(out)["preparation_hash"]
-        if found != spec.preparation_hash():
+        stored_hash = read_preparation(out)["preparation_hash"]
+        if stored_hash != config.preparation_hash():
             raise UsageError(
-                f"{out}: the store holds scans of preparation {found}, asked for is "
-                f"{spec.preparation_hash()}; "
+                f"{out}: the store holds scans of preparation {stored_hash}, asked for is "
+                f"{config.preparation_hash()}; "
                 "give another --out, or the settings that the store was made with"
             )
     elif scan_keys(out):

@@ -31,21 +31,21 @@ class Labels:
     Attributes:
         path: the file they come from.
         label: 0 or 1 by patient id, in the file's order.
-        more: further columns, text by patient id; every patient has each column.
+        columns: further columns, text by patient id; every patient has each column.
     """
 
     path: Path
     label: Mapping[str, int]
-    more: Mapping[str, Mapping[str, str]]
+    columns: Mapping[str, Mapping[str, str]]
 
     def renamed(self, rename: Callable[[str], str]) -> "Labels":
         """The same labels under other patient ids."""
-        more = {
+        columns = {
             name: {rename(patient): cell for patient, cell in column.items()}
-            for name, column in self.more.items()
+            for name, column in self.columns.items()
         }
         return Labels(
-            self.path, {rename(patient): label for patient, label in self.label.items()}, more
+            self.path, {rename(patient): label for patient, label in self.label.items()}, columns
         )
 
     def matched(self, patients: Collection[str]) -> dict[str, int]:
@@ -56,29 +56,30 @@ class Labels:
         Raises:
             LabelsError: not one patient has a label.
         """
-        known = {patient: self.label[patient] for patient in patients if patient in self.label}
-        if patients and not known:
-            mine, theirs = sorted(self.label)[0], sorted(patients)[0]
-            found = (
-                f"none of the {len(patients)} patients has a label: the file speaks of {mine!r}, "
-                f"the scans of {theirs!r}"
+        labels = {patient: self.label[patient] for patient in patients if patient in self.label}
+        if patients and not labels:
+            labeled_id, scanned_id = sorted(self.label)[0], sorted(patients)[0]
+            mismatch = (
+                f"none of the {len(patients)} patients has a label: the file speaks of "
+                f"{labeled_id!r}, "
+                f"the scans of {scanned_id!r}"
             )
-            raise LabelsError(f"{self.path}: {found}; expected the same ids")
-        if len(known) < len(set(patients)):
+            raise LabelsError(f"{self.path}: {mismatch}; expected the same ids")
+        if len(labels) < len(set(patients)):
             log.warning(
                 "%s: %d of %d patients have no label",
                 self.path,
-                len(set(patients)) - len(known),
+                len(set(patients)) - len(labels),
                 len(set(patients)),
             )
-        if len(known) < len(self.label):
+        if len(labels) < len(self.label):
             log.warning(
                 "%s: %d of %d labels belong to no patient here",
                 self.path,
-                len(self.label) - len(known),
+                len(self.label) - len(labels),
                 len(self.label),
             )
-        return known
+        return labels
 
 
 def read_labels(path: Path) -> Labels:
@@ -99,7 +100,7 @@ def read_labels(path: Path) -> Labels:
     id_column, label_column = _columns(path, rows[0][0], names)
     if len(rows) == 1:
         raise LabelsError(f"{path}: a header and no patients, expected a line per patient")
-    seen: dict[str, int] = {}
+    line_of: dict[str, int] = {}
     label: dict[str, int] = {}
     cells: dict[str, dict[str, str]] = {
         name: {} for name in names if _is_kept(name, id_column, label_column)
@@ -111,12 +112,12 @@ def read_labels(path: Path) -> Labels:
         patient = values[id_column]
         if not patient:
             raise LabelsError(f"{path}:{number}: the {id_column} is empty, expected a patient's id")
-        if patient in seen:
+        if patient in line_of:
             raise LabelsError(
                 f"{path}:{number}: {id_column} {patient} is there twice, first in line "
-                f"{seen[patient]}; expected one line per patient"
+                f"{line_of[patient]}; expected one line per patient"
             )
-        seen[patient] = number
+        line_of[patient] = number
         label[patient] = _label(path, number, label_column, values[label_column])
         for name, column in cells.items():
             column[patient] = values[name]
@@ -125,10 +126,10 @@ def read_labels(path: Path) -> Labels:
 
 def labels_text(labels: Labels) -> str:
     """The labels as a CSV that `read_labels` reads back, sorted by patient."""
-    names = sorted(labels.more)
+    names = sorted(labels.columns)
     lines = [["patient_id", "label", *names]]
     lines += [
-        [patient, str(labels.label[patient]), *(labels.more[name][patient] for name in names)]
+        [patient, str(labels.label[patient]), *(labels.columns[name][patient] for name in names)]
         for patient in sorted(labels.label)
     ]
     return "".join(",".join(_quoted(cell) for cell in line) + "\n" for line in lines)
@@ -161,9 +162,9 @@ def _columns(path: Path, line: int, names: list[str]) -> tuple[str, str]:
     for form in FORMS:
         if set(form) <= set(names):
             return form
-    shown = ", ".join(names)[:200]
+    listed = ", ".join(names)[:200]
     raise LabelsError(
-        f"{path}:{line}: found the columns {shown}; expected `patient_id,label` or `id,cancer` "
+        f"{path}:{line}: found the columns {listed}; expected `patient_id,label` or `id,cancer` "
         "among them"
     )
 

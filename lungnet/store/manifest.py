@@ -60,7 +60,7 @@ the scan's `zarr.json`, which holds those of all its other files."""
 
 
 @dataclass(frozen=True, order=True)
-class Refusal:
+class RefusedRow:
     """A series that was not prepared.
 
     Ids and path as cells that no spreadsheet runs (`lungnet.files.harmless`).
@@ -73,14 +73,14 @@ class Refusal:
     detail: str
 
 
-def write_tables(store: Path, refused: Iterable[Refusal]) -> None:
+def write_tables(store: Path, refused: Iterable[RefusedRow]) -> None:
     """Write `refused.csv`, `manifest.parquet` and their checksums from what lies in the store."""
     keys = scan_keys(store)
     attributes = [read_attributes(scan_folder(store, key)) for key in keys]
     labels = read_store_labels(store)
     _write_refused(store, refused)
     _write_manifest(
-        store, _rows(store, keys, attributes, labels), sorted(labels.more) if labels else []
+        store, _rows(store, keys, attributes, labels), sorted(labels.columns) if labels else []
     )
     names = [name for name in (LABELS, MANIFEST, PREPARATION, REFUSED) if (store / name).is_file()]
     # In the form of coreutils: `sha256sum -c SHA256SUMS` checks it without us.
@@ -135,15 +135,15 @@ def read_store_labels(store: Path) -> Labels | None:
         ) from None
 
 
-def read_refused(store: Path) -> list[Refusal]:
+def read_refused(store: Path) -> list[RefusedRow]:
     """The series refused so far."""
     if not (store / REFUSED).is_file():
         return []
     with (store / REFUSED).open(newline="", encoding="utf-8") as file:
-        return [Refusal(**row) for row in csv.DictReader(file)]
+        return [RefusedRow(**row) for row in csv.DictReader(file)]
 
 
-def _write_refused(store: Path, refused: Iterable[Refusal]) -> None:
+def _write_refused(store: Path, refused: Iterable[RefusedRow]) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(
         text, ("series_uid", "patient_id", "reason", "detail", "path"), lineterminator="\n"
@@ -178,7 +178,7 @@ def _rows(
             "checksum": file_hash(scan_folder(store, key) / GROUP),
         }
         row.update(
-            {name: column.get(patient) for name, column in labels.more.items()} if labels else {}
+            {name: column.get(patient) for name, column in labels.columns.items()} if labels else {}
         )
         rows.append(row)
     return sorted(rows, key=lambda row: (row["patient_id"], row["series_uid"]))
@@ -186,7 +186,7 @@ def _rows(
 
 def _series_row(a: dict[str, Any]) -> SeriesRow:
     """Intake's row, without what the store does not keep."""
-    known: dict[str, Any] = {
+    source: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in a["source"].items()
     }
@@ -198,14 +198,14 @@ def _series_row(a: dict[str, Any]) -> SeriesRow:
         "warnings": (),
         "chosen": False,
     }
-    return SeriesRow(patient_id=a["patient_id"], series_uid=a["series_uid"], **gone, **known)
+    return SeriesRow(patient_id=a["patient_id"], series_uid=a["series_uid"], **gone, **source)
 
 
-def _write_manifest(store: Path, rows: list[dict[str, Any]], more: list[str]) -> None:
+def _write_manifest(store: Path, rows: list[dict[str, Any]], label_columns: list[str]) -> None:
     from lungnet import __version__
 
     taken = set(SCHEMA.names)
-    fields = [pa.field(name, pa.string()) for name in more if name not in taken]
+    fields = [pa.field(name, pa.string()) for name in label_columns if name not in taken]
     synthetic = any(row["synthetic"] for row in rows)
     notes = {"written_by": f"lungnet {__version__}", "synthetic": str(synthetic).lower()}
     schema = pa.schema([*SCHEMA, *fields], metadata=notes)

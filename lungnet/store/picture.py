@@ -29,8 +29,8 @@ def draw(scan: PreparedScan, *, synthetic: bool) -> bytes:
     """
     middle = np.array(scan.hu.shape) / 2
     centre = to_voxels(scan.affine, scan.candidates[0].centre_mm) if scan.candidates else middle
-    at = np.clip(np.rint(centre).astype(int), 0, np.array(scan.hu.shape) - 1)
-    planes = [_plane(scan, axis, int(at[axis])) for axis in range(3)]
+    centre_index = np.clip(np.rint(centre).astype(int), 0, np.array(scan.hu.shape) - 1)
+    planes = [_plane(scan, axis, int(centre_index[axis])) for axis in range(3)]
     height = max(plane.shape[0] for plane in planes)
     padded = [
         cv2.copyMakeBorder(plane, 0, height - plane.shape[0], 0, 4, cv2.BORDER_CONSTANT)
@@ -66,12 +66,12 @@ def _plane(scan: PreparedScan, axis: int, index: int) -> NDArray[np.uint8]:
     edge_mm = float(np.linalg.norm(scan.affine[:3, axis]))
     rows, columns = [a for a in range(3) if a != axis]
     for rank, candidate in enumerate(scan.candidates[:SHOWN], 1):
-        place = to_voxels(scan.affine, candidate.centre_mm)
+        position = to_voxels(scan.affine, candidate.centre_mm)
         radius = candidate.radius_mm / edge_mm
-        if abs(place[axis] - index) > radius:
+        if abs(position[axis] - index) > radius:
             continue
-        row = len(hu) - 1 - place[rows] if upright else place[rows]
-        spot = (round(float(place[columns])), round(float(row)))
+        row = len(hu) - 1 - position[rows] if upright else position[rows]
+        spot = (round(float(position[columns])), round(float(row)))
         cv2.circle(picture, spot, round(radius) + 4, CANDIDATE_COLOR, 1, cv2.LINE_AA)
         cv2.putText(
             picture,

@@ -74,13 +74,13 @@ class Store:
         return StoredScan(folder, read_attributes(folder))
 
 
-def write_preparation(store: Path, spec: PreparationConfig) -> None:
+def write_preparation(store: Path, config: PreparationConfig) -> None:
     """Say in the store what its scans are made with."""
     from lungnet import __version__
 
     value = {
-        "preparation": spec.rules(),
-        "preparation_hash": spec.preparation_hash(),
+        "preparation": config.rules(),
+        "preparation_hash": config.preparation_hash(),
         "rules_version": RULES_VERSION,
     }
     write_json(store / PREPARATION, {**value, "lungnet_version": __version__})

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from lungnet.config.preparation import PreparationConfig
-from lungnet.errors import SeriesRefused
-from lungnet.intake import Found, read_series
+from lungnet.errors import Refusal, SeriesRefused
+from lungnet.intake import Series, read_series
 from lungnet.intake.rows import row_of
 from lungnet.preprocessing import prepare
 from lungnet.store.stored_scan import write_scan
 
 
 @dataclass(frozen=True)
-class FilledRow:
+class PreparedRow:
     """What became of one series; field names are the keys of `prepare --json`.
 
     Attributes:
@@ -38,7 +38,7 @@ class FilledRow:
     path: str = ""
 
 
-def prepare_series(found: Found, store: Path, spec: PreparationConfig) -> FilledRow:
+def prepare_series(series: Series, store: Path, config: PreparationConfig) -> PreparedRow:
     """Read one series, prepare it and write it to the store.
 
     Raises:
@@ -46,32 +46,37 @@ def prepare_series(found: Found, store: Path, spec: PreparationConfig) -> Filled
     """
     start = time.process_time()
     try:
-        volume = read_series(found)
-    except SeriesRefused as refusal:
-        return FilledRow(
-            found.series_uid,
-            found.patient_id,
-            "refused",
-            refusal.reason,
-            refusal.detail,
-            cpu_s=_since(start),
-            path=str(found.path),
-        )
-    row = row_of(found, volume)
-    scan = prepare(volume, spec)
+        volume = read_series(series)
+    except SeriesRefused as refused:
+        return refused_series_row(series, refused.refusal, cpu_s=_since(start))
+    row = row_of(series, volume)
+    scan = prepare(volume, config)
     del volume  # the source's memory is not needed while the result is compressed
-    return filled(
-        write_scan(store, scan, row, spec, len(found.slices)),
+    return row_of_scan(
+        write_scan(store, scan, row, config, series.n_slices),
         "prepared",
         cpu_s=_since(start),
-        path=str(found.path),
+        path=str(series.path),
     )
 
 
-def filled(attributes: dict[str, Any], status: str, *, cpu_s: float, path: str) -> FilledRow:
+def refused_series_row(series: Series, refusal: Refusal, *, cpu_s: float = 0.0) -> PreparedRow:
+    """The row of a series that was not prepared."""
+    return PreparedRow(
+        series.series_uid,
+        series.patient_id,
+        "refused",
+        refusal.reason,
+        refusal.detail,
+        cpu_s=cpu_s,
+        path=str(series.path),
+    )
+
+
+def row_of_scan(attributes: dict[str, Any], status: str, *, cpu_s: float, path: str) -> PreparedRow:
     """The row of a scan in the store."""
     z, y, x = attributes["shape"]
-    return FilledRow(
+    return PreparedRow(
         attributes["series_uid"],
         attributes["patient_id"],
         status,

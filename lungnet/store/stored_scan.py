@@ -17,7 +17,7 @@ from lungnet.preprocessing import Candidate, PreparedScan
 from lungnet.store.arrays import encode, open_array, read_boxes
 from lungnet.store.layout import GROUP, PICTURE, picture_file, scan_folder
 from lungnet.store.picture import draw
-from lungnet.volume import AIR_HU, Triple, Warned, spacing_of
+from lungnet.volume import AIR_HU, ScanWarning, Triple, spacing_of
 
 LARGEST_GROUP_BYTES = 4_000_000
 """A scan's attributes are some 20 kB; a file of many times that is damage, and is not read."""
@@ -57,7 +57,7 @@ class StoredScan:
         self.lung_litres = float(attributes["lung_litres"])
         self.patient_id = str(attributes["patient_id"])
         self.series_uid = str(attributes["series_uid"])
-        self.warnings = tuple(Warned(w["code"], w["detail"]) for w in attributes["warnings"])
+        self.warnings = tuple(ScanWarning(w["code"], w["detail"]) for w in attributes["warnings"])
         self.shape: tuple[int, int, int] = tuple(attributes["shape"])
         self.is_synthetic = bool(attributes["provenance"]["synthetic"])
         self._arrays: dict[str, Any] = {}
@@ -133,7 +133,7 @@ def first_voxels(centres_voxel: ArrayLike, size: tuple[int, int, int]) -> NDArra
 
 
 def write_scan(
-    store: Path, scan: PreparedScan, source: SeriesRow, spec: PreparationConfig, n_files: int
+    store: Path, scan: PreparedScan, source: SeriesRow, config: PreparationConfig, n_files: int
 ) -> dict[str, Any]:
     """Write a scan and its picture, whole or not at all; returns the attributes as written.
 
@@ -141,7 +141,7 @@ def write_scan(
         store: the store's folder.
         scan: what to write.
         source: intake's row of the series.
-        spec: what the scan was prepared with.
+        config: what the scan was prepared with.
         n_files: slices as found by intake; with another number the series is prepared anew.
 
     Raises:
@@ -154,7 +154,7 @@ def write_scan(
         for name, values, fill in (("hu", scan.hu, AIR_HU), ("mask", scan.mask, 0))
         for file, data in encode(values, fill).items()
     }
-    attributes = _attributes(scan, source, spec)
+    attributes = _attributes(scan, source, config)
     attributes["files"] = n_files
     attributes["sha256"] = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     attributes["sha256"][PICTURE] = hashlib.sha256(picture).hexdigest()
@@ -194,14 +194,14 @@ def read_attributes(folder: Path) -> dict[str, Any]:
 
 
 def _unreadable(folder: Path, error: Exception) -> StoreError:
-    kind = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read"
+    state = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read"
     return StoreError(
-        f"{folder}: the scan {kind}; run `lungnet verify STORE --repair`, then `lungnet prepare` "
+        f"{folder}: the scan {state}; run `lungnet verify STORE --repair`, then `lungnet prepare` "
         "again"
     )
 
 
-def _attributes(scan: PreparedScan, source: SeriesRow, spec: PreparationConfig) -> dict[str, Any]:
+def _attributes(scan: PreparedScan, source: SeriesRow, config: PreparationConfig) -> dict[str, Any]:
     from lungnet import __version__
 
     return {
@@ -212,8 +212,8 @@ def _attributes(scan: PreparedScan, source: SeriesRow, spec: PreparationConfig) 
         "patient_id": scan.patient_id,
         "provenance": {
             "lungnet_version": __version__,
-            "preparation": spec.rules(),
-            "preparation_hash": spec.preparation_hash(),
+            "preparation": config.rules(),
+            "preparation_hash": config.preparation_hash(),
             "synthetic": is_synthetic(source),
         },
         "series_uid": scan.series_uid,

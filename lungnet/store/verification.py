@@ -29,7 +29,7 @@ CHANGED = "its bytes are not those that were written"
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedEntry:
     """One thing that was checked: a table of the store, or a scan with its picture.
 
     Attributes:
@@ -41,7 +41,7 @@ class Checked:
     problem: str | None
 
 
-def verify_store(store: Path) -> Iterator[Checked]:
+def verify_store(store: Path) -> Iterator[CheckedEntry]:
     """Check the tables, then scan after scan; yields each as it is done.
 
     Raises:
@@ -55,10 +55,10 @@ def verify_store(store: Path) -> Iterator[Checked]:
     yield from _checked_tables(store)
     expected = _expected(store)
     for key in sorted(expected.keys() | set(scan_keys(store))):
-        yield Checked(f"{SCANS}/{key}", _scan_problem(store, key, expected.get(key)))
+        yield CheckedEntry(f"{SCANS}/{key}", _scan_problem(store, key, expected.get(key)))
 
 
-def repair_store(store: Path, damaged: list[Checked]) -> list[str]:
+def repair_store(store: Path, damaged: list[CheckedEntry]) -> list[str]:
     """Take damaged scans and tables out and write the tables anew.
 
     `lungnet prepare` then makes the scans again.
@@ -95,23 +95,23 @@ def _restore_preparation(store: Path) -> None:
             "delete the store and prepare again"
         )
     provenance = read_attributes(scan_folder(store, keys[0]))["provenance"]
-    spec = PreparationConfig(**provenance["preparation"])
-    if spec.preparation_hash() != provenance["preparation_hash"]:
+    config = PreparationConfig(**provenance["preparation"])
+    if config.preparation_hash() != provenance["preparation_hash"]:
         raise StoreError(
             f"{store}: the scans were prepared by other rules than this version's; delete the "
             "store and prepare again"
         )
-    write_preparation(store, spec)
+    write_preparation(store, config)
 
 
-def _checked_tables(store: Path) -> Iterator[Checked]:
+def _checked_tables(store: Path) -> Iterator[CheckedEntry]:
     try:
         lines = [
             line.split("  ", 1) for line in (store / SUMS).read_text(encoding="utf-8").splitlines()
         ]
         sums = {name: digest for digest, name in lines}
     except (OSError, ValueError):
-        yield Checked(
+        yield CheckedEntry(
             SUMS,
             "is missing or no list of checksums: preparation did not finish, or it was damaged",
         )
@@ -119,15 +119,15 @@ def _checked_tables(store: Path) -> Iterator[Checked]:
     for name in (LABELS, MANIFEST, PREPARATION, REFUSED):
         if (store / name).is_file():
             if name in sums:
-                yield Checked(name, None if file_hash(store / name) == sums[name] else CHANGED)
+                yield CheckedEntry(name, None if file_hash(store / name) == sums[name] else CHANGED)
             elif sums:
-                yield Checked(name, f"is not listed in {SUMS}")
+                yield CheckedEntry(name, f"is not listed in {SUMS}")
         elif name in sums or name != LABELS:
-            yield Checked(name, "is missing")
+            yield CheckedEntry(name, "is missing")
     try:
         read_preparation(store)
     except StoreError as error:
-        yield Checked(PREPARATION, str(error))
+        yield CheckedEntry(PREPARATION, str(error))
 
 
 def _expected(store: Path) -> dict[str, str]:

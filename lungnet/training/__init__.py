@@ -5,10 +5,9 @@ Checkpoints, history, held-out predictions and a bundle.
 
 import os
 
-from lungnet.native_stderr import silence
+from lungnet.native_stderr import suppressed_stderr
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-with (
-    silence()
-):  # no setting stops the remarks of TensorFlow's import: the one above comes too late for them
+# No setting stops the remarks of TensorFlow's import: the one above comes too late for them.
+with suppressed_stderr():
     import tensorflow as tf  # noqa: F401

@@ -71,20 +71,20 @@ class TrainingState:
             self.epoch, arrays, {"history": self.history, "best_epoch": self.best_epoch}
         )
 
-    def restore(self, kept: Checkpoint) -> None:
+    def restore(self, checkpoint: Checkpoint) -> None:
         """Become the state that was kept.
 
         Raises:
             CheckpointError: it is the state of another network.
         """
-        mine = {
+        shapes = {
             name: value.shape
             for name, value in self.checkpoint().arrays.items()
             if not name.startswith("best.")
         }
         if any(
-            name not in kept.arrays or kept.arrays[name].shape != shape
-            for name, shape in mine.items()
+            name not in checkpoint.arrays or checkpoint.arrays[name].shape != shape
+            for name, shape in shapes.items()
         ):
             raise CheckpointError(
                 "the checkpoint holds another network's weights, of another version of lungnet; "
@@ -95,11 +95,11 @@ class TrainingState:
             ("optimizer", self.optimizer.variables),
         ):
             for i, variable in enumerate(variables):
-                variable.assign(kept.arrays[f"{group}.{i}"])
-        self.epoch = kept.epoch
-        self.history = list(kept.notes["history"])
-        self.best_epoch = int(kept.notes["best_epoch"])
-        self.best = [kept.arrays[f"best.{i}"] for i in range(len(self.network.variables))]
+                variable.assign(checkpoint.arrays[f"{group}.{i}"])
+        self.epoch = checkpoint.epoch
+        self.history = list(checkpoint.notes["history"])
+        self.best_epoch = int(checkpoint.notes["best_epoch"])
+        self.best = [checkpoint.arrays[f"best.{i}"] for i in range(len(self.network.variables))]
 
 
 def _copied(value: Any) -> NDArray[Any]:
@@ -107,7 +107,7 @@ def _copied(value: Any) -> NDArray[Any]:
     return np.array(keras.ops.convert_to_numpy(value))
 
 
-class Keeper(keras.callbacks.Callback):
+class CheckpointCallback(keras.callbacks.Callback):
     """Ends each epoch.
 
     History, best weights, checkpoint, early stop, and a stop on a loss that is no number.

@@ -19,7 +19,7 @@ from lungnet.config.experiment import Experiment
 from lungnet.config.load import dump_experiment
 from lungnet.config.model import InputConfig
 from lungnet.datasets.cohort import Cohort, Inputs
-from lungnet.errors import LungnetError, MachineError
+from lungnet.errors import ExportError, MachineError
 from lungnet.models.bundle import (
     CALIBRATION,
     CONFIG,
@@ -34,10 +34,6 @@ log = logging.getLogger("lungnet")
 
 LARGEST_DIFFERENCE = 1e-4
 """Between the logits of Keras and of the exported network; above it the export is refused."""
-
-
-class ExportError(LungnetError):
-    """The exported network does not give Keras' answers."""
 
 
 def make_bundle(
@@ -112,9 +108,9 @@ def _run(export: Any, probe: Inputs) -> Any:
     return compiled(probe)["logit"]
 
 
-def _probe(cohort: Cohort, shown: InputConfig) -> Inputs:
+def _probe(cohort: Cohort, input_config: InputConfig) -> Inputs:
     rows = range(min(4, len(cohort)))
-    samples = [cohort.read(row, (0,) * len(shown.size)) for row in rows]
+    samples = [cohort.read(row, (0,) * len(input_config.size)) for row in rows]
     return {name: np.stack([sample[name] for sample in samples]) for name in samples[0]}
 
 

@@ -10,21 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungnet.config.experiment import Experiment
-from lungnet.datasets.batches import Schedule, plain_batches, telling, training_batches
+from lungnet.datasets.batches import Schedule, plain_batches, training_batches, with_cohort_errors
 from lungnet.datasets.cohort import Cohort
-from lungnet.errors import LungnetError
+from lungnet.errors import NonFiniteLossError
 from lungnet.models.build import build_model
 from lungnet.seeds import derive
-from lungnet.training.checkpoint_callback import EpochDone, Keeper, TrainingState
+from lungnet.training.checkpoint_callback import CheckpointCallback, EpochDone, TrainingState
 from lungnet.training.checkpoints import load_checkpoint
 from lungnet.training.determinism import set_up
 from lungnet.training.optimizer import build_optimizer
 
 log = logging.getLogger("lungnet")
-
-
-class NonFiniteLossError(LungnetError):
-    """The loss became NaN or infinite."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +75,13 @@ def fit(experiment: Experiment, cohort: Cohort, task: Task, epoch_done: EpochDon
     network = build_model(experiment.model, experiment.input)
     trainer = _compiled(network, experiment, schedule.steps * experiment.training.epochs)
     state = TrainingState(network=network, optimizer=trainer.optimizer)
-    kept = load_checkpoint(task.folder, experiment.config_hash())
-    if kept is not None:
-        state.restore(kept)
-        log.info("%s: going on after epoch %d", task.name, kept.epoch)
+    checkpoint = load_checkpoint(task.folder, experiment.config_hash())
+    if checkpoint is not None:
+        state.restore(checkpoint)
+        log.info("%s: going on after epoch %d", task.name, checkpoint.epoch)
     if not state.is_over(experiment.training):
-        keeper = Keeper(state, task.folder, experiment, epoch_done)
-        _run_epochs(experiment, cohort, task, schedule, trainer, keeper)
+        callback = CheckpointCallback(state, task.folder, experiment, epoch_done)
+        _run_epochs(experiment, cohort, task, schedule, trainer, callback)
     state.take_best()
     return Trained(network, state.history, state.best_epoch)
 
@@ -94,8 +90,8 @@ def predict_logits(
     network: keras.Model, experiment: Experiment, cohort: Cohort, rows: Sequence[int]
 ) -> NDArray[np.float64]:
     """Logits of rows in their order, shape (len(rows),)."""
-    with telling(cohort) as told:
-        batches = plain_batches(told, rows, experiment.training.batch_size, experiment.input)
+    with with_cohort_errors(cohort) as readable:
+        batches = plain_batches(readable, rows, experiment.training.batch_size, experiment.input)
         return np.asarray(network.predict(batches, verbose=0)["logit"], np.float64).ravel()
 
 
@@ -105,29 +101,29 @@ def _run_epochs(
     task: Task,
     schedule: Schedule,
     trainer: keras.Model,
-    keeper: Keeper,
+    callback: CheckpointCallback,
 ) -> None:
-    epochs = range(keeper.state.epoch, experiment.training.epochs)
-    with telling(cohort) as told:
+    epochs = range(callback.state.epoch, experiment.training.epochs)
+    with with_cohort_errors(cohort) as readable:
         trainer.fit(
             training_batches(
-                told, schedule, epochs, experiment.input, experiment.training.augmentation
+                readable, schedule, epochs, experiment.input, experiment.training.augmentation
             ),
             validation_data=plain_batches(
-                told, task.validation, experiment.training.batch_size, experiment.input
+                readable, task.validation, experiment.training.batch_size, experiment.input
             ),
             steps_per_epoch=schedule.steps,
             initial_epoch=epochs.start,
             epochs=epochs.stop,
             verbose=0,
             callbacks=[
-                keeper,
+                callback,
                 keras.callbacks.TensorBoard(str(task.tensorboard), write_graph=False),
             ],
         )
-    if keeper.has_diverged:
+    if callback.has_diverged:
         raise NonFiniteLossError(
-            f"{task.name}: the loss is no number after epoch {keeper.state.epoch}; what was kept "
+            f"{task.name}: the loss is no number after epoch {callback.state.epoch}; what was kept "
             "is whole, lower optimizer.learning_rate"
         )
 

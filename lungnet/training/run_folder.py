@@ -87,14 +87,14 @@ class RunFolder:
                 f"{self.path}: holds a run already; go on with --resume, or give another --run"
             )
         try:
-            theirs = load_experiment(self.config).config_hash()
+            stored_hash = load_experiment(self.config).config_hash()
         except ConfigError as error:
             raise UsageError(
                 f"{self.path}: its configuration cannot be read ({error}); give another --run"
             ) from None
-        if theirs != experiment.config_hash():
+        if stored_hash != experiment.config_hash():
             raise UsageError(
-                f"{self.path}: is a run of another configuration ({theirs}, this one is "
+                f"{self.path}: is a run of another configuration ({stored_hash}, this one is "
                 f"{experiment.config_hash()}); give another --run"
             )
 

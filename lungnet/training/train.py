@@ -12,12 +12,11 @@ from lungnet.config.experiment import Experiment
 from lungnet.datasets.cohort import Cohort
 from lungnet.datasets.cohort_kinds import load_cohort
 from lungnet.datasets.splits import TEST, TRAIN, VALIDATION, draw_splits
-from lungnet.errors import ConfigError
+from lungnet.errors import ChoiceError, ConfigError
 from lungnet.evaluation.calibration import Calibration, fit_calibration
 from lungnet.evaluation.metrics import EvaluationOptions, Metrics, evaluate_table
 from lungnet.files import write_json
 from lungnet.models.build import build_model
-from lungnet.models.lookup import ChoiceError
 from lungnet.training.export import make_bundle
 from lungnet.training.fit import Task, Trained, fit, predict_logits
 from lungnet.training.run_folder import RunFolder, write_table
@@ -56,19 +55,19 @@ def train(experiment: Experiment, folder: Path, *, resume: bool, epoch_done: Epo
     run.open(experiment, resume=resume)
     write_table(folder / "splits.csv", _split_table(cohort, splits))
     histories: dict[str, list[dict[str, float]]] = {}
-    parts: list[pd.DataFrame] = []
+    tables: list[pd.DataFrame] = []
     names = [f"fold-{fold}" for fold in range(len(splits))] if experiment.data.folds else ["main"]
     for name, split in zip(names, splits, strict=True):
         trained = _fit(experiment, cohort, split, run, name, epoch_done)
         histories[name] = trained.history
         logits, calibration = _judge(experiment, cohort, split, trained)
-        parts.append(
+        tables.append(
             _predictions(
                 cohort,
                 split,
                 logits,
                 calibration,
-                fold=len(parts) if experiment.data.folds else None,
+                fold=len(tables) if experiment.data.folds else None,
             )
         )
     if experiment.data.folds:
@@ -77,7 +76,7 @@ def train(experiment: Experiment, folder: Path, *, resume: bool, epoch_done: Epo
         histories[FINAL] = trained.history
         _, calibration = _judge(experiment, cohort, split, trained)
     _write_history(folder, histories)
-    table = pd.concat(parts, ignore_index=True)
+    table = pd.concat(tables, ignore_index=True)
     write_table(run.predictions, table)
     metrics = _score(experiment, cohort, table, split)
     make_bundle(
@@ -87,7 +86,7 @@ def train(experiment: Experiment, folder: Path, *, resume: bool, epoch_done: Epo
         cohort,
         _summary(cohort, split, trained, calibration, metrics),
     )
-    write_json(run.metrics, metrics.as_json())
+    write_json(run.metrics, metrics.to_json())
     return metrics
 
 
@@ -111,7 +110,10 @@ def _fit(
     name: str,
     epoch_done: EpochsDone,
 ) -> Trained:
-    rows = {part: np.flatnonzero(split == part).tolist() for part in (TRAIN, VALIDATION)}
+    rows = {
+        split_name: np.flatnonzero(split == split_name).tolist()
+        for split_name in (TRAIN, VALIDATION)
+    }
     log.info(
         "%s: %d samples to train on, %d to stop and calibrate on, %d held out",
         name,
@@ -205,17 +207,17 @@ def _summary(
 ) -> dict[str, object]:
     training = {
         "patients": {
-            part: int(cohort.table["patient_id"][split == part].nunique())
-            for part in (TRAIN, VALIDATION, TEST)
+            split_name: int(cohort.table["patient_id"][split == split_name].nunique())
+            for split_name in (TRAIN, VALIDATION, TEST)
         },
         "prevalence": float(cohort.table["label"][split == TRAIN].mean()),
         "epochs": len(trained.history),
         "best_epoch": trained.best_epoch,
         "parameters": int(trained.network.count_params()),
         "synthetic": cohort.is_synthetic,
-        "metrics": json.loads(json.dumps(metrics.as_json())),
+        "metrics": json.loads(json.dumps(metrics.to_json())),
     }
-    return {"calibration": calibration.as_json(), "training": training}
+    return {"calibration": calibration.to_json(), "training": training}
 
 
 def dry_run(experiment: Experiment) -> str:
@@ -225,7 +227,8 @@ def dry_run(experiment: Experiment) -> str:
     splits = draw_splits(cohort.table, experiment.data, experiment.seed)
     parameters = build_model(experiment.model, experiment.input).count_params()
     counts = ", ".join(
-        f"{int((splits[0] == part).sum())} {part}" for part in (TRAIN, VALIDATION, TEST)
+        f"{int((splits[0] == split_name).sum())} {split_name}"
+        for split_name in (TRAIN, VALIDATION, TEST)
     )
     return (
         f"{len(cohort)} samples of {cohort.table['patient_id'].nunique()} patients, "

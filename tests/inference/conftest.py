@@ -8,7 +8,7 @@ import pytest
 
 from lungnet.config.experiment import Experiment
 from lungnet.datasets.cohort import Cohort
-from lungnet.datasets.network_inputs import FreshScan, inputs_of
+from lungnet.datasets.network_inputs import FreshScan, network_inputs
 from lungnet.preprocessing import prepare
 from lungnet.seeds import stream
 from lungnet.volume import Volume
@@ -73,7 +73,7 @@ def bundle_of(tmp_path_factory, volumes):
         def read(row, offset):
             if kind == "nodule":
                 return {"image": volumes[row].hu[25, :8, :8]}
-            return inputs_of(
+            return network_inputs(
                 FreshScan(prepare(volumes[row], experiment.preparation)), experiment.input, offset
             )
 

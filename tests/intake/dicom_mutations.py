@@ -66,10 +66,10 @@ def _put(folder: Path, files: list[bytes]) -> Path:
 
 
 def _flip(rng: Rng, data: bytes, low: int, high: int, count: int) -> bytes:
-    changed = bytearray(data)
+    with_fields = bytearray(data)
     for at in rng.integers(low, max(low + 1, min(high, len(data))), count):
-        changed[at] = int(rng.integers(0, 256))
-    return bytes(changed)
+        with_fields[at] = int(rng.integers(0, 256))
+    return bytes(with_fields)
 
 
 def header_bytes(rng: Rng, folder: Path, files: list[bytes]) -> tuple[Path, bool]:

@@ -224,9 +224,9 @@ def volume_headers(rng: Rng, folder: Path, truth: np.ndarray) -> tuple[Path, boo
         )
         return folder, True
     if ending == "nii":
-        changed = bytearray(data)
-        put_field(rng, changed, int(rng.integers(0, 87)) * 4, int(rng.choice([2, 4])))
-        path.write_bytes(changed)
+        with_fields = bytearray(data)
+        put_field(rng, with_fields, int(rng.integers(0, 87)) * 4, int(rng.choice([2, 4])))
+        path.write_bytes(with_fields)
         return folder, False
     end = data.index(b"LOCAL\n") + 6 if ending == "mha" else data.index(b"\n\n") + 1
     lines = data[:end].splitlines(keepends=True)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from lungnet.errors import SeriesRefused
 from lungnet.intake import reasons
-from lungnet.intake.headers.slice_header import Slice
+from lungnet.intake.headers.slice_header import SliceHeader
 from lungnet.intake.pixels.rescale import declared_padding
-from lungnet.volume import AIR_HU, Triple, Warned
+from lungnet.volume import AIR_HU, ScanWarning, Triple
 
 BRIGHT_HU, LARGEST_BRIGHT_PART = 3500, 0.05
 """12 bits end at 3,071 HU; only metal on an extended scale goes beyond, and no patient is metal to
@@ -55,37 +55,39 @@ JUDGED_LENGTH_MM = 120.0
 chest may lie beside them."""
 
 
-def deep_part(stored: NDArray[np.generic], one: Slice) -> float:
+def deep_share(stored: NDArray[np.generic], header: SliceHeader) -> float:
     """The part of a slice that lies deeper than any padding a scanner writes.
 
     Declared padding and one value more are not counted.
     """
     sample = stored[::16, ::16]
-    sample = sample[~declared_padding(sample, one.encoding)].astype(np.float64) * (
-        one.slope or 1
-    ) + (one.intercept or 0)
+    sample = sample[~declared_padding(sample, header.encoding)].astype(np.float64) * (
+        header.slope or 1
+    ) + (header.intercept or 0)
     deep = sample[sample < DEEPEST_HU]
     return (
         float((deep != deep[0]).mean() * deep.size / stored[::16, ::16].size) if deep.size else 0.0
     )
 
 
-def refuse_deep(parts: list[float]) -> None:
+def refuse_deep(shares: list[float]) -> None:
     """Refuse what a wrong decoder or a wrong rescale makes: values far below air, of many kinds.
 
     Raises:
         SeriesRefused: implausible-hu.
     """
-    part = sum(parts) / len(parts) if parts else 0.0
-    if part > LARGEST_DEEP_PART:
+    share = sum(shares) / len(shares) if shares else 0.0
+    if share > LARGEST_DEEP_PART:
         raise SeriesRefused(
             reasons.IMPLAUSIBLE_HU,
-            f"{part:.0%} of the voxels lie below {DEEPEST_HU:,} HU: "
+            f"{share:.0%} of the voxels lie below {DEEPEST_HU:,} HU: "
             "not CT values, or broken pixels",
         )
 
 
-def check_values(hu: NDArray[np.int16], spacing_mm: Triple, body_part: str = "") -> list[Warned]:
+def check_values(
+    hu: NDArray[np.int16], spacing_mm: Triple, body_part: str = ""
+) -> list[ScanWarning]:
     """Refuse values that cannot be HU of a chest.
 
     Args:
@@ -130,9 +132,10 @@ def check_values(hu: NDArray[np.int16], spacing_mm: Triple, body_part: str = "")
         ((sample > SOFT_HU[0]) & (sample < SOFT_HU[1])).sum() / (sample > AIR_BELOW_HU).sum()
     )
     if soft < SMALLEST_SOFT_PART:
-        found = f"{soft:.0%} of what is no air is as dense as fat, water and muscle"
+        share_text = f"{soft:.0%} of what is no air is as dense as fat, water and muscle"
         raise SeriesRefused(
-            reasons.IMPLAUSIBLE_HU, f"{found}: no body looks so; are slope and intercept right?"
+            reasons.IMPLAUSIBLE_HU,
+            f"{share_text}: no body looks so; are slope and intercept right?",
         )
     warnings = (
         _check_lungs(sample, math.prod(extent) / 1e6, body_part)
@@ -141,7 +144,7 @@ def check_values(hu: NDArray[np.int16], spacing_mm: Triple, body_part: str = "")
     )
     if (densest := float(np.percentile(sample, 99.9))) < BONE_HU:
         warnings.append(
-            Warned(
+            ScanWarning(
                 "no-bone",
                 f"the densest thousandth begins at {densest:.0f} HU: no bone; are slope and "
                 "intercept right?",
@@ -150,16 +153,16 @@ def check_values(hu: NDArray[np.int16], spacing_mm: Triple, body_part: str = "")
     return warnings
 
 
-def _check_lungs(sample: NDArray[np.int16], litres: float, body_part: str) -> list[Warned]:
+def _check_lungs(sample: NDArray[np.int16], litres: float, body_part: str) -> list[ScanWarning]:
     lung = _enclosed_lung(sample[:: max(1, len(sample) // 32)]) * litres
     if lung < SMALLEST_LUNG_LITRES:
         raise SeriesRefused(
             reasons.NOT_CHEST, f"only {lung:.2f} litres within the body are as dense as lung"
         )
-    known = ("CHEST", "LUNG", "THORA", "TORSO", "TRUNK", "ABD", "BODY", "HEART", "CARDIAC")
-    if body_part and not any(part in body_part for part in known):
+    body_parts = ("CHEST", "LUNG", "THORA", "TORSO", "TRUNK", "ABD", "BODY", "HEART", "CARDIAC")
+    if body_part and not any(name in body_part for name in body_parts):
         return [
-            Warned(
+            ScanWarning(
                 "body-part", "Body Part Examined (0018,0015) names no chest, the pixels show lungs"
             )
         ]

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from lungnet.volume import Warned
+from lungnet.volume import ScanWarning
 
 FOREIGN_RATIO = 1.6
 """A slice that differs so much more from both neighbours than they do from each other does not
@@ -39,7 +39,7 @@ _SMALLEST_JUDGED = (
 )
 
 
-def check_order(stack: NDArray[np.int16], *, with_blocks: bool = True) -> list[Warned]:
+def check_order(stack: NDArray[np.int16], *, with_blocks: bool = True) -> list[ScanWarning]:
     """Notice slices, or blocks of slices, that were exchanged, repeated or replaced.
 
     Args:
@@ -63,7 +63,7 @@ def check_order(stack: NDArray[np.int16], *, with_blocks: bool = True) -> list[W
     )
     if foreign.size:
         warnings.append(
-            Warned(
+            ScanWarning(
                 "discontinuity",
                 f"{_some(foreign)} resemble(s) neither neighbour, which resemble each other",
             )
@@ -81,7 +81,7 @@ def check_order(stack: NDArray[np.int16], *, with_blocks: bool = True) -> list[W
         and not foreign.size
     ):
         warnings.append(
-            Warned(
+            ScanWarning(
                 "discontinuity",
                 f"{_some(breaks)} differ(s) from the one before far more than slices around do",
             )
@@ -91,7 +91,7 @@ def check_order(stack: NDArray[np.int16], *, with_blocks: bool = True) -> list[W
     )
     if exchanged is not None:
         warnings.append(
-            Warned(
+            ScanWarning(
                 "slice-order",
                 f"slices {exchanged[0] + 1} and {exchanged[1] + 1} would fit better exchanged",
             )
@@ -109,8 +109,8 @@ def _exchanged_neighbours(
     nothing = np.zeros(1, np.float32)
     before = np.concatenate([nothing, steps[:-1]]) + np.concatenate([steps[1:], nothing])
     after = np.concatenate([nothing, skips]) + np.concatenate([skips, nothing])
-    places = np.flatnonzero((after < NEIGHBOUR_GAIN * before) & (before > _SMALLEST_DIFFERENCE_HU))
-    return (int(places[0]), int(places[0]) + 1) if places.size else None
+    firsts = np.flatnonzero((after < NEIGHBOUR_GAIN * before) & (before > _SMALLEST_DIFFERENCE_HU))
+    return (int(firsts[0]), int(firsts[0]) + 1) if firsts.size else None
 
 
 def _suspects(steps: NDArray[np.float32]) -> list[int]:
@@ -140,10 +140,10 @@ def _usual(steps: NDArray[np.float32], window: int) -> NDArray[np.float32]:
 def _would_fit(small: NDArray[np.float32], pair: tuple[int, int]) -> bool:
     """Whether exchanging two slices lowers the differences between neighbours that it changes."""
     i, j = pair
-    place = {i: j, j: i}
+    exchanged = {i: j, j: i}
     touched = {k for k in (i - 1, i, j - 1, j) if 0 <= k < len(small) - 1}
     before = {frozenset((k, k + 1)) for k in touched}
-    after = {frozenset((place.get(k, k), place.get(k + 1, k + 1))) for k in touched}
+    after = {frozenset((exchanged.get(k, k), exchanged.get(k + 1, k + 1))) for k in touched}
     was, would = (
         sum(float(np.abs(np.subtract(*small[list(edge)])).mean()) for edge in edges)
         for edges in (before - after, after - before)
@@ -165,7 +165,7 @@ def _thumbnails(stack: NDArray[np.int16]) -> NDArray[np.float32]:
     return means
 
 
-def _repeated(stack: NDArray[np.int16], small: NDArray[np.float32]) -> list[Warned]:
+def _repeated(stack: NDArray[np.int16], small: NDArray[np.float32]) -> list[ScanWarning]:
     first: dict[bytes, int] = {}
     pairs = []
     for i, thumbnail in enumerate(small):
@@ -177,7 +177,7 @@ def _repeated(stack: NDArray[np.int16], small: NDArray[np.float32]) -> list[Warn
     if not pairs:
         return []
     return [
-        Warned(
+        ScanWarning(
             "repeated-pixels",
             f"slices {pairs[0][0]} and {pairs[0][1]} hold the same pixels at different positions "
             f"({len(pairs)} such in all)",

@@ -4,17 +4,18 @@ A grid, or the reason why there is none.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 
 from lungnet.config.intake import IntakeConfig
-from lungnet.errors import SeriesRefused
+from lungnet.errors import Refusal, SeriesRefused
 from lungnet.intake import reasons
 from lungnet.intake.geometry.grid import Grid, build_grid
-from lungnet.intake.headers.slice_header import Slice
-from lungnet.intake.series import Found
-from lungnet.volume import Warned, spacing_of
+from lungnet.intake.headers.slice_header import SliceHeader
+from lungnet.intake.series import DicomSeries
+from lungnet.volume import ScanWarning, spacing_of
 
 SET_ASIDE = frozenset([reasons.LOCALIZER, reasons.DERIVED, reasons.NOT_CT])
 """Problems of kind: such files are left out when enough slices remain; any other problem refuses
@@ -27,115 +28,111 @@ COARSE_HU = 4
 """One grey level of a CT is 1 HU, of 8-bit copies 10 and more."""
 
 
-def judge(slices: list[Slice], limits: IntakeConfig) -> Found:
+def judge(slices: list[SliceHeader], config: IntakeConfig) -> DicomSeries:
     """The verdict on the slices of one series, as far as headers tell."""
-    fit = [s for s in slices if s.problem is None or s.problem[0] not in SET_ASIDE]
-    if not fit or (len(fit) < len(slices) and len(fit) < limits.fewest_slices):
-        return _refused(slices, *_most_common(slices), limits)
-    warnings: list[Warned] = []
+    fit = [s for s in slices if s.refusal is None or s.refusal.reason not in SET_ASIDE]
+    if not fit or (len(fit) < len(slices) and len(fit) < config.fewest_slices):
+        return _series(slices, config, refusal=_most_common(slices))
+    warnings: list[ScanWarning] = []
     if len(fit) < len(slices):
-        reason = _most_common([s for s in slices if s.problem])[0]
+        reason = _most_common([s for s in slices if s.refusal])[0]
         warnings.append(
-            Warned(
+            ScanWarning(
                 "set-aside",
                 f"{len(slices) - len(fit)} file(s) of the series are no slices ({reason}) and were "
                 "left out",
             )
         )
-    broken = [s for s in fit if s.problem is not None]
+    broken = [s for s in fit if s.refusal is not None]
     if broken:
         reason, detail = _most_common(broken)
-        return _refused(
-            fit,
-            reason,
-            detail if len(fit) == 1 else f"{len(broken)} of {len(fit)} slices: {detail}",
-            limits,
-        )
+        text = detail if len(fit) == 1 else f"{len(broken)} of {len(fit)} slices: {detail}"
+        return _series(fit, config, refusal=Refusal(reason, text))
     try:
-        ordered, grid, noted = build_grid(fit, limits)
-    except SeriesRefused as refusal:
-        return _refused(fit, refusal.reason, refusal.detail, limits)
-    return _found(
+        ordered, grid, grid_warnings = build_grid(fit, config)
+    except SeriesRefused as refused:
+        return _series(fit, config, refusal=refused.refusal)
+    return _series(
         ordered,
-        limits,
+        config,
         grid=grid,
-        warnings=(*warnings, *noted, *_gaps(ordered, grid), *_header_warnings(ordered)),
+        warnings=(*warnings, *grid_warnings, *_gaps(ordered, grid), *_header_warnings(ordered)),
     )
 
 
-def _gaps(slices: list[Slice], grid: Grid) -> Iterable[Warned]:
+def _gaps(slices: list[SliceHeader], grid: Grid) -> Iterable[ScanWarning]:
     thickness, step_mm = (
         max(s.thickness_mm or 0 for s in slices),
         spacing_of(grid.affine)[grid.axes[0]],
     )
     if grid.planes is None and 0 < thickness * GAP_RATIO < step_mm:
-        yield Warned(
+        yield ScanWarning(
             "slice-gap",
             f"slices of {thickness:g} mm lie {step_mm:.2f} mm apart: what lies between was not "
             "imaged, or is missing",
         )
 
 
-def _header_warnings(slices: list[Slice]) -> Iterable[Warned]:
+def _header_warnings(slices: list[SliceHeader]) -> Iterable[ScanWarning]:
     if any(s.identity.image_type[:1] == ("DERIVED",) for s in slices):
-        yield reasons.warned("derived")
+        yield reasons.warning_of("derived")
     if any(s.is_lossy for s in slices):
-        yield Warned(
+        yield ScanWarning(
             "lossy", "Lossy Image Compression (0028,2110) says the pixels lost information"
         )
     for code in sorted({note for s in slices for note in s.notes}):
-        yield reasons.warned(code)
+        yield reasons.warning_of(code)
     yield from _mixtures(slices)
     yield from _scales(slices)
     yield from _numbering(slices)
 
 
-def _mixtures(slices: list[Slice]) -> Iterable[Warned]:
+def _mixtures(slices: list[SliceHeader]) -> Iterable[ScanWarning]:
     """What the slices of one series should share."""
     if len({s.identity.study_uid for s in slices}) > 1:
-        yield reasons.warned("study-per-slice")
-    if len({s.frame_uid for s in slices} - {""}) > 1:
-        yield reasons.warned("frame-per-slice")
+        yield reasons.warning_of("study-per-slice")
+    if len({s.frame_of_reference_uid for s in slices} - {""}) > 1:
+        yield reasons.warning_of("frame-per-slice")
     if len({s.identity.image_type for s in slices}) > 1:
-        yield reasons.warned("mixed-type")
+        yield reasons.warning_of("mixed-type")
     if len({s.identity.kernel for s in slices}) > 1:
-        yield reasons.warned("mixed-kernel")
+        yield reasons.warning_of("mixed-kernel")
     # A scan in steps moves on from one acquisition to the next and never comes back to one.
-    runs = [number for number, _ in groupby(s.acquisition for s in slices)]
+    runs = [number for number, _ in groupby(s.acquisition_number for s in slices)]
     if len(runs) > len(set(runs)):
-        yield Warned(
+        yield ScanWarning(
             "mixed-acquisition", f"slices of {len(set(runs))} acquisitions (0020,0012) take turns"
         )
 
 
-def _scales(slices: list[Slice]) -> Iterable[Warned]:
+def _scales(slices: list[SliceHeader]) -> Iterable[ScanWarning]:
     slopes = [s.slope or 0 for s in slices]
     if min(slopes) < 0:
-        yield reasons.warned("negative-slope")
+        yield reasons.warning_of("negative-slope")
     if (largest := max(map(abs, slopes))) > COARSE_HU:
-        yield Warned("coarse-values", f"one grey level is worth {largest:g} HU")
-    kinds = {s.rescale_type for s in slices} - {"HU", ""}
-    if kinds:
-        yield Warned(
-            "rescale-type", "Rescale Type (0028,1054) is not HU but " + ", ".join(sorted(kinds))
+        yield ScanWarning("coarse-values", f"one grey level is worth {largest:g} HU")
+    units = {s.rescale_type for s in slices} - {"HU", ""}
+    if units:
+        yield ScanWarning(
+            "rescale-type", "Rescale Type (0028,1054) is not HU but " + ", ".join(sorted(units))
         )
 
 
-def _numbering(slices: list[Slice]) -> Iterable[Warned]:
+def _numbering(slices: list[SliceHeader]) -> Iterable[ScanWarning]:
     """Instance numbers that break their own run, or promise more slices than there are.
 
     They carry no geometry, but then something was swapped or lost.
     """
-    parts = {s.part for s in slices if s.part is not None}
-    if parts and len(parts) < max(total for _, total in parts):
+    concatenations = {s.concatenation for s in slices if s.concatenation is not None}
+    if concatenations and len(concatenations) < max(total for _, total in concatenations):
         text = (
             "In-concatenation Total Number (0020,9163) promises "
-            f"{max(total for _, total in parts)} files, {len(parts)} are here"
+            f"{max(total for _, total in concatenations)} files, {len(concatenations)} are here"
         )
-        yield Warned("slice-count", text)
-    promised = max(s.acquired or 0 for s in slices)
+        yield ScanWarning("slice-count", text)
+    promised = max(s.images_in_acquisition or 0 for s in slices)
     if promised > len(slices):
-        yield Warned(
+        yield ScanWarning(
             "slice-count",
             f"Images in Acquisition (0020,1002) promises {promised} images, {len(slices)} are here",
         )
@@ -148,46 +145,53 @@ def _numbering(slices: list[Slice]) -> Iterable[Warned]:
     minority = min(rising, falling)
     sizes = {abs(step) for step in steps if step}
     if minority and minority <= 0.2 * len(steps):
-        yield Warned(
+        yield ScanWarning(
             "slice-order", f"instance numbers run against the positions at {minority} place(s)"
         )
     elif not minority and (len(sizes) > 1 or min(sizes, default=1) > 1):
-        yield Warned(
+        yield ScanWarning(
             "slice-count",
             "instance numbers skip some values: slices may be missing, the positions show no gap",
         )
     elif min(numbers) > 1:
-        yield Warned(
+        yield ScanWarning(
             "slice-count",
             f"instance numbers begin at {min(numbers)}: slices before the first or after the last "
             "may be missing",
         )
 
 
-def _most_common(slices: Sequence[Slice]) -> tuple[str, str]:
-    problems = [s.problem for s in slices if s.problem is not None]
-    reason = max({p[0] for p in problems}, key=lambda r: (sum(p[0] == r for p in problems), r))
-    return next(p for p in problems if p[0] == reason)
+def _most_common(slices: Sequence[SliceHeader]) -> Refusal:
+    refusals = [s.refusal for s in slices if s.refusal is not None]
+    counts = Counter(refusal.reason for refusal in refusals)
+    reason = max(counts, key=lambda reason: (counts[reason], reason))
+    return next(refusal for refusal in refusals if refusal.reason == reason)
 
 
-def _refused(slices: list[Slice], reason: str, detail: str, limits: IntakeConfig) -> Found:
-    return _found(slices, limits, refusal=(reason, detail))
-
-
-def _found(
-    slices: list[Slice],
-    limits: IntakeConfig,
+def _series(
+    slices: list[SliceHeader],
+    config: IntakeConfig,
     *,
     grid: Grid | None = None,
-    refusal: tuple[str, str] | None = None,
-    warnings: tuple[Warned, ...] = (),
-) -> Found:
-    who, path = slices[0].identity, _common_path(slices)
-    ids = who.patient_id, who.study_uid, who.series_uid
-    return Found(path, *ids, who.modality, tuple(slices), grid, refusal, warnings, "dicom", limits)
+    refusal: Refusal | None = None,
+    warnings: tuple[ScanWarning, ...] = (),
+) -> DicomSeries:
+    identity = slices[0].identity
+    return DicomSeries(
+        path=_common_path(slices),
+        config=config,
+        patient_id=identity.patient_id,
+        study_uid=identity.study_uid,
+        series_uid=identity.series_uid,
+        modality=identity.modality,
+        refusal=refusal,
+        warnings=warnings,
+        slices=tuple(slices),
+        grid=grid,
+    )
 
 
-def _common_path(slices: Sequence[Slice]) -> Path:
+def _common_path(slices: Sequence[SliceHeader]) -> Path:
     first = slices[0].location
     if all((s.location.folder, s.location.name) == (first.folder, first.name) for s in slices):
         return first.path

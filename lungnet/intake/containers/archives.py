@@ -14,18 +14,17 @@ from dataclasses import replace
 from typing import IO
 
 from lungnet.config.intake import IntakeConfig
+from lungnet.errors import Refusal, UnreadableError
 from lungnet.intake import reasons
 from lungnet.intake.containers import tars, zips
+from lungnet.intake.containers.location import Location
 from lungnet.intake.containers.source_file import (
     HEAD_BYTES,
-    Candidate,
-    UnreadableError,
-    may_be_a_remnant,
+    SourceFile,
+    is_part_10,
     refuse_changed,
 )
 from lungnet.intake.containers.unpacking_budget import Budget
-from lungnet.intake.headers.elements import is_part_10
-from lungnet.intake.headers.slice_header import Location
 
 BROKEN = (
     zipfile.BadZipFile,
@@ -49,28 +48,28 @@ def is_archive(head: bytes, name: str) -> bool:
     return head[:4] in zips.BEGINNINGS or tars.is_tar(head, name)
 
 
-def members(archive: Candidate, limits: IntakeConfig) -> Iterator[Candidate]:
+def members(archive: SourceFile, config: IntakeConfig) -> Iterator[SourceFile]:
     """Every file in an archive, or one refused candidate where it cannot be read further."""
     try:
         with archive.location.path.open("rb") as source:
-            yield from _members(source, archive, Budget(archive.size, limits), 1)
+            yield from _members(source, archive, Budget(archive.size, config), 1)
     except UnreadableError as error:
         yield replace(archive, head=b"", refusal=error.refusal)
     except BROKEN as error:
         yield replace(
             archive,
             head=b"",
-            refusal=(reasons.CORRUPT, f"the archive is broken ({type(error).__name__})"),
+            refusal=Refusal(reasons.CORRUPT, f"the archive is broken ({type(error).__name__})"),
         )
 
 
-def read_member(location: Location, limits: IntakeConfig) -> bytes:
+def read_member(location: Location, config: IntakeConfig) -> bytes:
     """The bytes of one member; prefer `read_members` for many."""
-    return next(data for _, data in read_members([location], limits))
+    return next(data for _, data in read_members([location], config))
 
 
 def read_members(
-    locations: list[Location], limits: IntakeConfig
+    locations: list[Location], config: IntakeConfig
 ) -> Iterator[tuple[Location, bytes]]:
     """The bytes of members of one archive, in the order they are stored.
 
@@ -79,17 +78,22 @@ def read_members(
     Raises:
         UnreadableError: a member is broken, or the archive asks for too much.
     """
-    wanted = {location.members: location for location in locations}
+    locations_by_member = {location.members: location for location in locations}
     first = locations[0]
-    places = frozenset(place[:depth] for place in wanted for depth in range(1, len(place) + 1))
+    indices = frozenset(
+        index[:depth] for index in locations_by_member for depth in range(1, len(index) + 1)
+    )
     with first.path.open("rb") as source:
         about = os.fstat(source.fileno())
         refuse_changed(first, about)
-        archive = Candidate(replace(first, members=()), first.name.lower(), b"", about.st_size)
-        for candidate in _members(source, archive, Budget(archive.size, limits), 1, places):
-            if candidate.location.members in wanted:
-                yield wanted.pop(candidate.location.members), candidate.first(candidate.size)
-            if not wanted:
+        archive = SourceFile(replace(first, members=()), first.name.lower(), b"", about.st_size)
+        for source_file in _members(source, archive, Budget(archive.size, config), 1, indices):
+            if source_file.location.members in locations_by_member:
+                yield (
+                    locations_by_member.pop(source_file.location.members),
+                    source_file.first(source_file.size),
+                )
+            if not locations_by_member:
                 return
 
 
@@ -114,16 +118,16 @@ class _Member:
 
 def _members(
     source: IO[bytes],
-    archive: Candidate,
+    archive: SourceFile,
     budget: Budget,
     depth: int,
-    wanted: frozenset[tuple[int, ...]] | None = None,
-) -> Iterator[Candidate]:
+    only: frozenset[tuple[int, ...]] | None = None,
+) -> Iterator[SourceFile]:
     """Members as candidates.
 
-    Where `wanted` is given, only those places (of archives that hold wanted members too).
+    Where `only` is given, only those places (of archives that hold wanted members too).
     """
-    where = archive.location
+    location = archive.location
     # By its beginning: `zipfile.is_zipfile` looks at the end, where a tar may hold a zip.
     opened = (
         zips.zip_files(source, budget)
@@ -131,43 +135,43 @@ def _members(
         else tars.tar_files(source, budget)
     )
     for index, name, file, size in opened:
-        place = (*where.members, index)
-        if wanted is not None and place not in wanted:
+        member_index = (*location.members, index)
+        if only is not None and member_index not in only:
             continue
         budget.spend_member(size)
         member = _Member(file)
-        candidate = Candidate(
-            Location(where.folder, where.name, place, where.stamp), name, b"", size, member.first
+        source_file = SourceFile(
+            Location(location.folder, location.name, member_index, location.stamp),
+            name,
+            b"",
+            size,
+            member.first,
         )
         try:
-            yield from _looked_into(candidate, budget, depth, wanted)
+            yield from _opened(source_file, budget, depth, only)
         except UnreadableError as error:
-            if wanted is not None:
+            if only is not None:
                 raise
-            yield replace(candidate, refusal=error.refusal)
+            yield replace(source_file, refusal=error.refusal)
 
 
-def _looked_into(
-    candidate: Candidate, budget: Budget, depth: int, wanted: frozenset[tuple[int, ...]] | None
-) -> Iterator[Candidate]:
+def _opened(
+    source_file: SourceFile, budget: Budget, depth: int, only: frozenset[tuple[int, ...]] | None
+) -> Iterator[SourceFile]:
     """A member with its first bytes, or the members of the archive that it is."""
-    limits = budget.limits
-    if candidate.size > limits.largest_member_bytes:
+    config = budget.config
+    if source_file.size > config.largest_member_bytes:
         text = (
-            f"a file in the archive has {candidate.size:,} bytes, at most "
-            f"{limits.largest_member_bytes:,} are read"
+            f"a file in the archive has {source_file.size:,} bytes, at most "
+            f"{config.largest_member_bytes:,} are read"
         )
         raise UnreadableError(reasons.TOO_LARGE, text)
-    candidate = replace(candidate, head=candidate.first(HEAD_BYTES))
-    if not candidate.head:
-        if may_be_a_remnant(candidate.name):
-            yield candidate
-        return
-    if not is_archive(candidate.head[:512], candidate.name):
-        yield candidate
-    elif depth >= limits.deepest_nesting:
+    source_file = replace(source_file, head=source_file.first(HEAD_BYTES))
+    if not source_file.head or not is_archive(source_file.head[:512], source_file.name):
+        yield source_file
+    elif depth >= config.deepest_nesting:
         raise UnreadableError(reasons.TOO_LARGE, f"archives are nested deeper than {depth}")
     else:
         yield from _members(
-            io.BytesIO(candidate.first(candidate.size)), candidate, budget, depth + 1, wanted
+            io.BytesIO(source_file.first(source_file.size)), source_file, budget, depth + 1, only
         )

@@ -4,25 +4,19 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lungnet.errors import Refusal, UnreadableError
 from lungnet.intake import reasons
-from lungnet.intake.headers.slice_header import Location
+from lungnet.intake.containers.location import Location
+
+PREAMBLE_BYTES = 132
+"""The preamble and prefix of a DICOM file (PS3.10 section 7.1)."""
 
 HEAD_BYTES = 16 << 10
 """Read of each file at first: most headers of CT slices end within."""
 
-VOLUME_ENDINGS = {
-    ".nii": "nifti",
-    ".nii.gz": "nifti",
-    ".mha": "metaimage",
-    ".mhd": "metaimage",
-    ".nrrd": "nrrd",
-    ".nhdr": "nrrd",
-}
-"""What the name of a file in a format other than DICOM ends in, and the format."""
-
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class SourceFile:
     """A file that was met.
 
     Attributes:
@@ -39,7 +33,7 @@ class Candidate:
     head: bytes
     size: int
     member: Callable[[int], bytes] | None = None
-    refusal: tuple[str, str] | None = None
+    refusal: Refusal | None = None
 
     def first(self, length: int) -> bytes:
         """The first bytes, fewer where the file ends.
@@ -55,24 +49,6 @@ class Candidate:
             return read_range(self.location, 0, length)
         except OSError as error:
             raise UnreadableError(reasons.CORRUPT, f"cannot be read ({error.strerror})") from error
-
-
-def may_be_a_remnant(name: str) -> bool:
-    """Whether an empty file of this name (lower case) may be left of a slice or a volume."""
-    base = name.rpartition("/")[2]
-    return base.endswith((".dcm", *VOLUME_ENDINGS)) or "." not in base
-
-
-class UnreadableError(Exception):
-    """Bytes that cannot be had.
-
-    Attributes:
-        refusal: (reason, detail).
-    """
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.refusal = (reason, detail)
 
 
 def refuse_changed(location: Location, about: os.stat_result) -> None:
@@ -97,6 +73,11 @@ def read_range(location: Location, offset: int, length: int) -> bytes:
             return b""
         file.seek(offset)
         data = file.read(length)
-        while len(data) < length and (more := file.read(length - len(data))):
-            data += more
+        while len(data) < length and (rest := file.read(length - len(data))):
+            data += rest
     return data
+
+
+def is_part_10(head: bytes) -> bool:
+    """Whether the bytes have the preamble and prefix of PS3.10 section 7.1."""
+    return head[128:PREAMBLE_BYTES] == b"DICM"

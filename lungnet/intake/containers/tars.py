@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, cast
 
+from lungnet.errors import UnreadableError
 from lungnet.intake import reasons
-from lungnet.intake.containers.source_file import UnreadableError
 from lungnet.intake.containers.unpacking_budget import Budget
 
 _GZIP = b"\x1f\x8b"

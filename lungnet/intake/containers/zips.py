@@ -8,8 +8,8 @@ import zipfile
 from collections.abc import Iterator
 from typing import IO
 
+from lungnet.errors import UnreadableError
 from lungnet.intake import reasons
-from lungnet.intake.containers.source_file import UnreadableError
 from lungnet.intake.containers.unpacking_budget import Budget
 
 BEGINNINGS = (b"PK\3\4", b"PK\5\6")
@@ -59,16 +59,16 @@ def zip_files(source: IO[bytes], budget: Budget) -> Iterator[tuple[int, str, IO[
 
 def _check_gaps(archive: zipfile.ZipFile) -> None:
     """Notice bytes that no entry claims, as of a file that was taken out of the directory."""
-    at = 0
+    position = 0
     for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
-        if info.header_offset - at > _LARGEST_GAP:
+        if info.header_offset - position > _LARGEST_GAP:
             raise zipfile.BadZipFile("bytes that no file claims")
-        at = (
+        position = (
             info.header_offset
             + len(info.filename.encode("utf-8", "surrogateescape"))
             + info.compress_size
         )
-    if archive.start_dir - at > _LARGEST_GAP:
+    if archive.start_dir - position > _LARGEST_GAP:
         raise zipfile.BadZipFile("bytes that no file claims")
 
 
@@ -79,13 +79,13 @@ def _check_directory(source: IO[bytes], budget: Budget) -> None:
         raise UnreadableError(
             reasons.TOO_LARGE, f"the directory of the archive has {end - start:,} bytes"
         )
-    at, count = start, 0
-    while at < end:
-        source.seek(at)
-        at += _HEADER.size + sum(_HEADER.unpack(_whole(source.read(_HEADER.size), _HEADER)))
+    position, count = start, 0
+    while position < end:
+        source.seek(position)
+        position += _HEADER.size + sum(_HEADER.unpack(_whole(source.read(_HEADER.size), _HEADER)))
         count += 1
         budget.allow_members(count)
-    if at != end or (count - promised) % modulus:
+    if position != end or (count - promised) % modulus:
         raise zipfile.BadZipFile("the directory is damaged")
 
 
@@ -94,20 +94,22 @@ def _directory(source: IO[bytes]) -> tuple[int, int, int, int]:
     beginning = max(0, source.seek(0, 2) - _LONGEST_TAIL)
     source.seek(beginning)
     tail = source.read(_LONGEST_TAIL)
-    at = tail.rfind(BEGINNINGS[1])
-    if at < 0:
+    position = tail.rfind(BEGINNINGS[1])
+    if position < 0:
         raise zipfile.BadZipFile("no end record")
-    _, promised, length, offset, _ = _END.unpack(_whole(tail[at : at + _END.size], _END))
+    _, promised, length, offset, _ = _END.unpack(
+        _whole(tail[position : position + _END.size], _END)
+    )
     modulus = 1 << 16  # old writers let the count run over
-    if tail[max(0, at - _LOCATOR.size) : at].startswith(b"PK\6\7"):
-        at -= _LOCATOR.size + _END_64.size
+    if tail[max(0, position - _LOCATOR.size) : position].startswith(b"PK\6\7"):
+        position -= _LOCATOR.size + _END_64.size
         signature, promised, length, offset = _END_64.unpack(
-            _whole(tail[max(0, at) : at + _END_64.size], _END_64)
+            _whole(tail[max(0, position) : position + _END_64.size], _END_64)
         )
         modulus = 1 << 64
         if signature != b"PK\6\6":
             raise zipfile.BadZipFile("no zip64 end record before its locator")
-    end = beginning + at
+    end = beginning + position
     if end - length != offset:
         raise zipfile.BadZipFile("bytes before the first file or after the directory")
     return offset, end, promised, modulus

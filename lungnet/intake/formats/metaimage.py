@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from lungnet.config.intake import IntakeConfig
 from lungnet.errors import SeriesRefused
 from lungnet.intake import reasons
-from lungnet.intake.formats.volume_file import (
+from lungnet.intake.formats.raw_volume import (
     LARGEST_TEXT_HEADER,
+    OpenedVolumeFile,
     RawVolume,
-    VolumeFile,
     check_affine,
     check_size,
     read_values,
 )
-from lungnet.volume import Warned
+from lungnet.volume import ScanWarning
 
 _TYPES: Final = {
     "MET_CHAR": "i1",
@@ -53,7 +53,7 @@ say where it goes."""
 Header = dict[str, str]
 
 
-def read_metaimage(source: VolumeFile, limits: IntakeConfig) -> RawVolume:
+def read_metaimage(source: OpenedVolumeFile, config: IntakeConfig) -> RawVolume:
     """Read a MetaImage file.
 
     Raises:
@@ -61,27 +61,29 @@ def read_metaimage(source: VolumeFile, limits: IntakeConfig) -> RawVolume:
             not all there.
     """
     header, begin = _header(source.file.read(LARGEST_TEXT_HEADER))
-    kind = np.dtype((">" if _is_true(header, "ElementByteOrderMSB") else "<") + _kind(header))
+    dtype = np.dtype(
+        (">" if _is_true(header, "ElementByteOrderMSB") else "<") + _element_type(header)
+    )
     shape = [int(n) for n in header.get("DimSize", "").split()][::-1]
     affine = check_affine(_affine(header))
     _check_meaning(header)
     with source.data(None if header[_LAST_KEY].upper() == "LOCAL" else header[_LAST_KEY]) as data:
-        check_size(shape, kind, data.size, limits)
+        check_size(shape, dtype, data.size, config)
         is_packed = _is_true(header, "CompressedData")
-        needed = None if is_packed else math.prod(shape) * kind.itemsize
+        needed = None if is_packed else math.prod(shape) * dtype.itemsize
         data.file.seek(_start(header, data, begin if data is source else 0, needed))
-        array = read_values(data, kind, shape, "zlib" if is_packed else "")
+        array = read_values(data, dtype, shape, "zlib" if is_packed else "")
     return RawVolume(array, affine, warnings=_orientation(header, affine))
 
 
 def _header(head: bytes) -> tuple[Header, int]:
     """The keys by their usual names, and the offset of what follows."""
     header: Header = {}
-    at = 0
+    position = 0
     while _LAST_KEY not in header:
-        line, newline, _ = head[at:].partition(b"\n")
+        line, newline, _ = head[position:].partition(b"\n")
         key, equals, value = (
-            part.strip() for part in line.decode("utf-8", "surrogateescape").partition("=")
+            text.strip() for text in line.decode("utf-8", "surrogateescape").partition("=")
         )
         if not equals or (not newline and key != _LAST_KEY):
             raise SeriesRefused(
@@ -92,15 +94,15 @@ def _header(head: bytes) -> tuple[Header, int]:
         name = _OTHER_NAMES.get(key, key)
         if header.setdefault(name, value) != value:
             raise SeriesRefused(reasons.CORRUPT, "the header says two things of one key")
-        at += len(line) + 1
-    return header, at
+        position += len(line) + 1
+    return header, position
 
 
 def _is_true(header: Header, key: str) -> bool:
     return header.get(key, "")[:1].upper() in ("T", "1")
 
 
-def _kind(header: Header) -> str:
+def _element_type(header: Header) -> str:
     stated = header.get("ElementType", "")
     if stated not in _TYPES:
         raise SeriesRefused(reasons.NOT_CT, "ElementType is none of plain numbers")
@@ -113,7 +115,7 @@ def _numbers(header: Header, key: str, count: int) -> NDArray[np.float64]:
             reasons.MISSING_TAG,
             f"the MetaImage header has no {key}: nothing says where the patient lies",
         )
-    numbers = np.array([float(part) for part in header[key].split()])
+    numbers = np.array([float(text) for text in header[key].split()])
     if len(numbers) != count:
         raise SeriesRefused(reasons.CORRUPT, f"{key} has {len(numbers)} numbers, {count} expected")
     return numbers
@@ -144,7 +146,7 @@ def _check_meaning(header: Header) -> None:
         "ElementToIntensityFunctionOffset": (0,),
     }
     for key, usual in plain.items():
-        if key in header and tuple(float(part) for part in header[key].split()) != usual:
+        if key in header and tuple(float(text) for text in header[key].split()) != usual:
             raise SeriesRefused(
                 reasons.CORRUPT,
                 f"{key} is not {' '.join(map(str, usual))}: readers differ in what that means",
@@ -155,7 +157,7 @@ def _check_meaning(header: Header) -> None:
         raise SeriesRefused(reasons.UNDECODABLE, "the values are written as text")
 
 
-def _start(header: Header, data: VolumeFile, begin: int, needed: int | None) -> int:
+def _start(header: Header, data: OpenedVolumeFile, begin: int, needed: int | None) -> int:
     """Where the values begin; of values that are not packed, `needed` bytes."""
     skipped = int(header.get("HeaderSize", "0"))
     if skipped == 0:
@@ -179,7 +181,7 @@ def _check_packed_size(header: Header, there: int) -> None:
         )
 
 
-def _orientation(header: Header, affine: NDArray[np.float64]) -> tuple[Warned, ...]:
+def _orientation(header: Header, affine: NDArray[np.float64]) -> tuple[ScanWarning, ...]:
     """A warning where AnatomicalOrientation contradicts the matrix, which is used."""
     stated = header.get("AnatomicalOrientation", "").upper()
     directions = affine[:3, 2::-1]
@@ -193,5 +195,7 @@ def _orientation(header: Header, affine: NDArray[np.float64]) -> tuple[Warned, .
     )
     is_told = len(stated) == 3 and set(stated) <= set(_FROM + _TO)
     return (
-        (reasons.warned("orientation-tag"),) if is_told and stated not in (by_start, by_end) else ()
+        (reasons.warning_of("orientation-tag"),)
+        if is_told and stated not in (by_start, by_end)
+        else ()
     )

@@ -21,14 +21,14 @@ from lungnet.config.intake import IntakeConfig
 from lungnet.errors import SeriesRefused
 from lungnet.files import replacing
 from lungnet.intake import reasons
-from lungnet.intake.formats.volume_file import (
+from lungnet.intake.formats.raw_volume import (
+    OpenedVolumeFile,
     RawVolume,
-    VolumeFile,
     check_affine,
     check_size,
     read_values,
 )
-from lungnet.volume import Volume, Warned, to_patient_mm
+from lungnet.volume import ScanWarning, Volume, to_patient_mm
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _REVERSED = np.eye(4)[[2, 1, 0, 3]]  # index order (x, y, z) of NIfTI to (z, y, x) of ours, and back
@@ -65,7 +65,7 @@ def write_nifti(volume: Volume, path: Path) -> None:
             packed.close()
 
 
-def read_nifti(source: VolumeFile, limits: IntakeConfig) -> RawVolume:
+def read_nifti(source: OpenedVolumeFile, config: IntakeConfig) -> RawVolume:
     """Read a single-file NIfTI-1 or NIfTI-2, packed by gzip or not, whatever its name ends in.
 
     Raises:
@@ -76,18 +76,18 @@ def read_nifti(source: VolumeFile, limits: IntakeConfig) -> RawVolume:
     source.file.seek(0)
     stream = cast("IO[bytes]", gzip.GzipFile(fileobj=source.file)) if is_packed else source.file
     header = _read_header(stream)
-    kind, shape = header.get_data_dtype(), [int(n) for n in header.get_data_shape()]
+    dtype, shape = header.get_data_dtype(), [int(n) for n in header.get_data_shape()]
     while len(shape) > 3 and shape[-1] == 1:
         shape.pop()
-    check_size(shape, kind, source.size, limits)
-    affine, warnings = _placed(header, shape)
+    check_size(shape, dtype, source.size, config)
+    affine, warnings = _affine(header, shape)
     slope, intercept = header.get_slope_inter()
     begin = int(header["vox_offset"])
     if not header.sizeof_hdr <= begin <= _LARGEST_HEADER:
         raise SeriesRefused(reasons.CORRUPT, f"the values begin after {begin:,} bytes")
     stream.seek(begin)
     # Fortran order (x, y, z) of the format is C order (z, y, x).
-    array = read_values(replace(source, file=stream), kind, shape[::-1])
+    array = read_values(replace(source, file=stream), dtype, shape[::-1])
     return RawVolume(
         array,
         affine,
@@ -102,21 +102,21 @@ def _read_header(stream: IO[bytes]) -> Any:
     from nibabel.imageglobals import ErrorLevel
 
     block = stream.read(nibabel.Nifti2Header.sizeof_hdr)
-    for kind in (nibabel.Nifti1Header, nibabel.Nifti2Header):
+    for header_class in (nibabel.Nifti1Header, nibabel.Nifti2Header):
         if (
-            int.from_bytes(block[:4], "little") == kind.sizeof_hdr
-            or int.from_bytes(block[:4], "big") == kind.sizeof_hdr
+            int.from_bytes(block[:4], "little") == header_class.sizeof_hdr
+            or int.from_bytes(block[:4], "big") == header_class.sizeof_hdr
         ):
             with ErrorLevel(
                 logging.WARNING
             ):  # else nibabel mends what is wrong: a voxel size of 0 becomes 1 mm
-                header = kind(block[: kind.sizeof_hdr])
+                header = header_class(block[: header_class.sizeof_hdr])
             if header["magic"].item()[:2] == b"n+":
                 return header
     raise SeriesRefused(reasons.CORRUPT, "no single-file NIfTI")
 
 
-def _placed(header: Any, shape: list[int]) -> tuple[NDArray[np.float64], tuple[Warned, ...]]:
+def _affine(header: Any, shape: list[int]) -> tuple[NDArray[np.float64], tuple[ScanWarning, ...]]:
     """The affine to LPS millimetres, and what is doubtful about it."""
     if int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
         raise SeriesRefused(
@@ -132,13 +132,13 @@ def _placed(header: Any, shape: list[int]) -> tuple[NDArray[np.float64], tuple[W
     to_mm = np.diag([unit, unit, unit, 1.0])
     affine = check_affine(to_mm @ from_ras(np.asarray(header.get_best_affine(), np.float64)))
     if int(header["sform_code"]) and int(header["qform_code"]):
-        other = to_mm @ from_ras(np.asarray(header.get_qform(), np.float64))
+        qform = to_mm @ from_ras(np.asarray(header.get_qform(), np.float64))
         corners = np.array([*product(*((0, n - 1) for n in shape[::-1]))])
         if (
-            np.abs(to_patient_mm(affine, corners) - to_patient_mm(other, corners)).max()
+            np.abs(to_patient_mm(affine, corners) - to_patient_mm(qform, corners)).max()
             > _SAME_PLACE_MM
         ):
-            return affine, (reasons.warned("two-affines"),)
+            return affine, (reasons.warning_of("two-affines"),)
     return affine, ()
 
 

@@ -17,19 +17,19 @@ from numpy.typing import NDArray
 from lungnet.config.intake import IntakeConfig
 from lungnet.errors import SeriesRefused
 from lungnet.intake import reasons
-from lungnet.intake.formats.volume_file import (
+from lungnet.intake.formats.raw_volume import (
     LARGEST_TEXT_HEADER,
+    OpenedVolumeFile,
     Packing,
     RawVolume,
-    VolumeFile,
     check_affine,
     check_size,
     read_values,
 )
 
 _TYPES: Final = {
-    name: kind
-    for kind, names in {
+    name: dtype
+    for dtype, names in {
         "i1": "signed char, int8, int8_t",
         "u1": "uchar, unsigned char, uint8, uint8_t",
         "i2": "short, short int, signed short, signed short int, int16, int16_t",
@@ -69,7 +69,7 @@ Header = dict[str, str]
 Choice = TypeVar("Choice")
 
 
-def read_nrrd(source: VolumeFile, limits: IntakeConfig) -> RawVolume:
+def read_nrrd(source: OpenedVolumeFile, config: IntakeConfig) -> RawVolume:
     """Read a NRRD file.
 
     Raises:
@@ -78,9 +78,9 @@ def read_nrrd(source: VolumeFile, limits: IntakeConfig) -> RawVolume:
     """
     header, begin = _header(source.file.read(LARGEST_TEXT_HEADER))
     packing = _chosen(header, "encoding", _PACKINGS, reasons.UNDECODABLE)
-    kind = np.dtype(_chosen(header, "type", _TYPES, reasons.NOT_CT))
-    if kind.itemsize > 1:
-        kind = kind.newbyteorder(_chosen(header, "endian", _ENDIANS, reasons.CORRUPT))
+    dtype = np.dtype(_chosen(header, "type", _TYPES, reasons.NOT_CT))
+    if dtype.itemsize > 1:
+        dtype = dtype.newbyteorder(_chosen(header, "endian", _ENDIANS, reasons.CORRUPT))
     shape = [int(n) for n in header.get("sizes", "").split()][::-1]
     affine = check_affine(_affine(header))
     for field in _UNREAD:
@@ -89,9 +89,9 @@ def read_nrrd(source: VolumeFile, limits: IntakeConfig) -> RawVolume:
                 reasons.CORRUPT, f"the field {field} moves or rescales the values: that is not read"
             )
     with source.data(header.get("datafile")) as data:
-        check_size(shape, kind, data.size, limits)
+        check_size(shape, dtype, data.size, config)
         data.file.seek(begin if data is source else 0)
-        return RawVolume(read_values(data, kind, shape, packing), affine)
+        return RawVolume(read_values(data, dtype, shape, packing), affine)
 
 
 def _header(head: bytes) -> tuple[Header, int]:
@@ -154,7 +154,7 @@ def _vectors(text: str) -> NDArray[np.float64]:
         return np.empty((0, 3))
     return np.array(
         [
-            [float(number) for number in part.split(",")]
-            for part in re.findall(r"\(([^()]*)\)", text)
+            [float(number) for number in vector.split(",")]
+            for vector in re.findall(r"\(([^()]*)\)", text)
         ]
     )

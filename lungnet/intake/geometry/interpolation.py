@@ -39,24 +39,24 @@ def resample_planes(
         out: HU, shape (len(planes), rows, columns); overwritten.
     """
     last = len(stack) - 1
-    for k, at in enumerate(planes):
-        below = min(int(at), last)
-        part = at - below
-        if part < 1e-6 or below == last:
+    for k, index in enumerate(planes):
+        below = min(int(index), last)
+        fraction = index - below
+        if fraction < 1e-6 or below == last:
             out[k] = stack[below]
             continue
-        mixed = stack[below] * np.float32(1 - part)
-        mixed += stack[below + 1] * np.float32(part)
+        mixed = stack[below] * np.float32(1 - fraction)
+        mixed += stack[below + 1] * np.float32(fraction)
         out[k] = np.rint(mixed)
 
 
-def _lerp_axis(plane: NDArray[np.float32], part: float, axis: int) -> NDArray[np.float32]:
+def _lerp_axis(plane: NDArray[np.float32], fraction: float, axis: int) -> NDArray[np.float32]:
     """Shift by less than a pixel towards higher indices: one pixel longer, air beyond both ends."""
-    if part < 1e-6:
+    if fraction < 1e-6:
         return plane
     pad = [(0, 0), (0, 0)]
     pad[axis] = (1, 1)
     padded = np.pad(plane, pad, constant_values=np.float32(AIR_HU))
     first, second = (padded[1:], padded[:-1]) if axis == 0 else (padded[:, 1:], padded[:, :-1])
-    mixed: NDArray[np.float32] = first * np.float32(1 - part) + second * np.float32(part)
+    mixed: NDArray[np.float32] = first * np.float32(1 - fraction) + second * np.float32(fraction)
     return mixed

@@ -5,6 +5,7 @@ What is even, what is interpolated, what is missing.
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 from lungnet.config.intake import IntakeConfig
 from lungnet.errors import SeriesRefused
 from lungnet.intake import reasons
-from lungnet.intake.headers.slice_header import Slice
-from lungnet.volume import Warned
+from lungnet.intake.headers.slice_header import SliceHeader
+from lungnet.volume import ScanWarning
 
 Vector = NDArray[np.float64]
 
@@ -39,70 +40,79 @@ JITTER_TOLERANCE = 0.02
 """Beyond this part of the spacing the unevenness is told as a warning."""
 
 
-def spacing_along(
-    stops: Vector, slices: Sequence[Slice], limits: IntakeConfig, warnings: list[Warned]
-) -> tuple[float, tuple[float, ...] | None]:
-    """Distance between planes, and where the even planes lie among uneven slices.
+@dataclass(frozen=True)
+class Spacing:
+    """How the planes of the even grid lie among the slices.
+
+    Attributes:
+        step_mm: between planes.
+        planes: for each plane its fractional index among the slices' positions; None where these
+            are even already.
+        warnings: what was interpolated, or taken as even.
+    """
+
+    step_mm: float
+    planes: tuple[float, ...] | None
+    warnings: tuple[ScanWarning, ...] = ()
+
+
+def find_spacing(
+    positions_mm: Vector, slices: Sequence[SliceHeader], config: IntakeConfig
+) -> Spacing:
+    """The even spacing that slices have, or are interpolated to.
 
     Args:
-        stops: places along the normal, rising, millimetres.
-        slices: at those places.
-        limits: what may be resampled.
-        warnings: added to.
-
-    Returns:
-        The spacing in millimetres, and for each plane of the even grid its fractional index among
-        the stops; None where the stops are even already.
+        positions_mm: along the normal, rising, each once.
+        slices: at those positions.
+        config: what may be resampled.
 
     Raises:
-        SeriesRefused: something is missing, or the places are too uneven.
+        SeriesRefused: something is missing, or the positions are too uneven.
     """
-    if len(stops) == 1:
+    if len(positions_mm) == 1:
         thickness = slices[0].spacing_mm or slices[0].thickness_mm or 1.0
-        warnings.append(
-            Warned(
-                "spacing-from-thickness",
-                f"one slice only; {thickness:g} mm is its thickness, no distance",
-            )
-        )
-        return thickness, None
-    gaps = np.diff(stops)
-    even = float(stops[-1] - stops[0]) / len(gaps)
-    off = float(np.abs(stops - stops[0] - even * np.arange(len(stops))).max())
-    usual = float(np.sort(gaps)[(len(gaps) - 1) // 2])
-    if usual > WIDEST_STEP_MM:
-        raise SeriesRefused(
-            reasons.IRREGULAR_SPACING,
-            f"slices lie {usual:g} mm apart, at most {WIDEST_STEP_MM:g} make a volume",
-        )
-    usual = float(gaps[np.abs(gaps - usual) <= 2 * ROUNDED_MM].mean())
-    if (
-        off <= max(EVEN_TOLERANCE * even, ROUNDED_MM)
-        and float(gaps.max()) < LARGEST_HOLE_RATIO * usual
-    ):
-        if off > JITTER_TOLERANCE * even:
-            warnings.append(
-                Warned(
-                    "jitter", f"slices lie up to {off:.3f} mm off an even spacing of {even:.3f} mm"
-                )
-            )
-        return even, None
-    _refuse_gaps(gaps, usual, limits)
-    count = math.floor((stops[-1] - stops[0]) / usual + 1e-6) + 1
-    if count > MOST_PLANES_EACH * len(stops):
-        raise SeriesRefused(
-            reasons.IRREGULAR_SPACING,
-            f"{len(stops)} slices would be interpolated to {count} planes",
-        )
-    planes = np.interp(stops[0] + usual * np.arange(count), stops, np.arange(len(stops)))
-    text = (
-        f"distances of {gaps.min():.2f} to {gaps.max():.2f} mm; interpolated every {usual:.2f} mm"
-    )
-    warnings.append(Warned("resampled", text))
-    return usual, tuple(planes.tolist())
+        text = f"one slice only; {thickness:g} mm is its thickness, no distance"
+        return Spacing(thickness, None, (ScanWarning("spacing-from-thickness", text),))
+    gaps = np.diff(positions_mm)
+    even = float(positions_mm[-1] - positions_mm[0]) / len(gaps)
+    off = float(np.abs(positions_mm - positions_mm[0] - even * np.arange(len(positions_mm))).max())
+    usual = _usual_gap(gaps)
+    is_even = off <= max(EVEN_TOLERANCE * even, ROUNDED_MM)
+    if not is_even or float(gaps.max()) >= LARGEST_HOLE_RATIO * usual:
+        _refuse_gaps(gaps, usual, config)
+        return _interpolated(positions_mm, gaps, usual)
+    if off <= JITTER_TOLERANCE * even:
+        return Spacing(even, None)
+    text = f"slices lie up to {off:.3f} mm off an even spacing of {even:.3f} mm"
+    return Spacing(even, None, (ScanWarning("jitter", text),))
 
 
-def _refuse_gaps(gaps: Vector, usual: float, limits: IntakeConfig) -> None:
+def _usual_gap(gaps: Vector) -> float:
+    """The median gap, as the mean of those that rounding may have made of it."""
+    median = float(np.sort(gaps)[(len(gaps) - 1) // 2])
+    if median > WIDEST_STEP_MM:
+        raise SeriesRefused(
+            reasons.IRREGULAR_SPACING,
+            f"slices lie {median:g} mm apart, at most {WIDEST_STEP_MM:g} make a volume",
+        )
+    return float(gaps[np.abs(gaps - median) <= 2 * ROUNDED_MM].mean())
+
+
+def _interpolated(positions_mm: Vector, gaps: Vector, usual: float) -> Spacing:
+    """Planes every usual gap, among uneven slices."""
+    n = len(positions_mm)
+    count = math.floor((positions_mm[-1] - positions_mm[0]) / usual + 1e-6) + 1
+    if count > MOST_PLANES_EACH * n:
+        raise SeriesRefused(
+            reasons.IRREGULAR_SPACING, f"{n} slices would be interpolated to {count} planes"
+        )
+    planes = np.interp(positions_mm[0] + usual * np.arange(count), positions_mm, np.arange(n))
+    text = f"distances of {gaps.min():.2f} to {gaps.max():.2f} mm"
+    warning = ScanWarning("resampled", f"{text}; interpolated every {usual:.2f} mm")
+    return Spacing(usual, tuple(planes.tolist()), (warning,))
+
+
+def _refuse_gaps(gaps: Vector, usual: float, config: IntakeConfig) -> None:
     """Refuse what cannot be resampled: whole slices missing, or too wide a gap."""
     if usual < SMALLEST_STEP_MM and gaps.max() > 10 * usual:
         raise SeriesRefused(
@@ -127,14 +137,14 @@ def _refuse_gaps(gaps: Vector, usual: float, limits: IntakeConfig) -> None:
             f"slices {k + 1} and {k + 2} are {gaps[k]:.2f} mm apart, the others {usual:.2f} mm: "
             f"{lost} slice(s) missing in all",
         )
-    if gaps.max() > limits.largest_gap_mm:
+    if gaps.max() > config.largest_gap_mm:
         k = int(gaps.argmax())
-        found = (
+        range_text = (
             f"slices lie {gaps.min():.2f} to {gaps.max():.2f} mm apart, widest after slice {k + 1}"
         )
         raise SeriesRefused(
             reasons.IRREGULAR_SPACING,
-            f"{found}; gaps of up to {limits.largest_gap_mm:g} mm are resampled",
+            f"{range_text}; gaps of up to {config.largest_gap_mm:g} mm are resampled",
         )
 
 

@@ -2,7 +2,7 @@
 
 A full parser spends most of its time on elements nobody asks for. This one walks over them by their
 lengths (DICOM PS3.5 section 7) and keeps raw bytes. What it does not understand it says
-(`OddHeaderError`), and the caller turns to pydicom.
+(`MalformedHeaderError`), and the caller turns to pydicom.
 """
 
 import re
@@ -10,16 +10,14 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-IMPLICIT_LE = "1.2.840.10008.1.2"
-EXPLICIT_LE = "1.2.840.10008.1.2.1"
-EXPLICIT_BE = "1.2.840.10008.1.2.2"
-DEFLATED = "1.2.840.10008.1.2.1.99"
+from lungnet.errors import IncompleteHeaderError, MalformedHeaderError
+from lungnet.intake.containers.source_file import PREAMBLE_BYTES, is_part_10
+from lungnet.intake.headers.transfer_syntaxes import DEFLATED, EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE
 
 PIXEL_DATA = 0x7FE00010
 EXTENDED_OFFSETS = 0x7FE00001
 TRANSFER_SYNTAX = 0x00020010
 UNDEFINED = 0xFFFFFFFF
-PREAMBLE = 132
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 
 # Of these the length takes four bytes after two reserved ones (PS3.5 section 7.1.2).
@@ -60,14 +58,6 @@ _LARGEST_INFLATED_HEADER = 32 << 20
 _DEEPEST_SEQUENCE = 16
 
 
-class OddHeaderError(Exception):
-    """The bytes do not read as a plain DICOM header; says why."""
-
-
-class ShortHeaderError(Exception):
-    """The header goes on after the bytes at hand."""
-
-
 @dataclass(frozen=True, slots=True)
 class Elements:
     """Raw values of a header.
@@ -92,11 +82,6 @@ class Elements:
     pixel_vr: bytes = b""
 
 
-def is_part_10(head: bytes) -> bool:
-    """Whether the bytes have the preamble and prefix of PS3.10 section 7.1."""
-    return head[128:PREAMBLE] == b"DICM"
-
-
 def looks_like_a_data_set(head: bytes) -> bool:
     """Whether bytes without preamble begin like a data set.
 
@@ -112,28 +97,28 @@ def looks_like_a_data_set(head: bytes) -> bool:
     return bool(element in (0, 1, 5, 8, 0x12, 0x16) and _IMPLICIT.unpack_from(head, 0)[2] <= 256)
 
 
-def read_elements(head: bytes, wanted: frozenset[int], *, is_whole: bool) -> Elements:
+def read_elements(head: bytes, tags: frozenset[int], *, is_whole: bool) -> Elements:
     """Walk a header up to Pixel Data.
 
     Args:
         head: the file's first bytes.
-        wanted: tags whose values are kept.
+        tags: tags whose values are kept.
         is_whole: whether `head` is the whole file.
 
     Raises:
-        OddHeaderError: no plain header.
-        ShortHeaderError: `head` ends before Pixel Data and the file goes on.
+        MalformedHeaderError: no plain header.
+        IncompleteHeaderError: `head` ends before Pixel Data and the file goes on.
     """
     try:
-        return _read(head, wanted)
-    except (struct.error, ShortHeaderError):
+        return _read(head, tags)
+    except (struct.error, IncompleteHeaderError):
         if not is_whole:
-            raise ShortHeaderError from None
-        raise OddHeaderError("the header ends in the middle of an element") from None
+            raise IncompleteHeaderError from None
+        raise MalformedHeaderError("the header ends in the middle of an element") from None
 
 
-def _read(head: bytes, wanted: frozenset[int]) -> Elements:
-    start = PREAMBLE if is_part_10(head) else 0
+def _read(head: bytes, tags: frozenset[int]) -> Elements:
+    start = PREAMBLE_BYTES if is_part_10(head) else 0
     values: dict[int, bytes] = {}
     if head[start : start + 2] == b"\x02\x00":
         start = _walk_explicit(
@@ -146,15 +131,15 @@ def _read(head: bytes, wanted: frozenset[int]) -> Elements:
             _inflate(head[start:], min(len(head) * 64 + (1 << 16), _LARGEST_INFLATED_HEADER)),
             0,
         )
-    found = _recognize(data[start : start + 8], named)
-    order = ">" if found == EXPLICIT_BE else "<"
-    if found == IMPLICIT_LE:
-        at, length = _walk_implicit(data, start, wanted, values)
+    syntax = _recognize(data[start : start + 8], named)
+    order = ">" if syntax == EXPLICIT_BE else "<"
+    if syntax == IMPLICIT_LE:
+        offset, length = _walk_implicit(data, start, tags, values)
     else:
-        at, length = _walk_explicit(data, start, order, wanted, values, stop_at=PIXEL_DATA)
-    vr = b"" if found == IMPLICIT_LE or length < 0 else data[at - 8 : at - 6]
+        offset, length = _walk_explicit(data, start, order, tags, values, stop_at=PIXEL_DATA)
+    vr = b"" if syntax == IMPLICIT_LE or length < 0 else data[offset - 8 : offset - 6]
     return Elements(
-        values, order, found, found != named, at if length >= 0 else -1, max(length, 0), vr
+        values, order, syntax, syntax != named, offset if length >= 0 else -1, max(length, 0), vr
     )
 
 
@@ -171,14 +156,14 @@ def inflated(data: bytes, largest: int = _LARGEST_INFLATED_HEADER) -> bytes:
     """The data set of a deflated file, inflated: at most `largest` bytes, enough for any header.
 
     Raises:
-        OddHeaderError: it cannot be inflated.
+        MalformedHeaderError: it cannot be inflated.
     """
     return _inflate(data[data_set_offset(data) :], largest)
 
 
 def data_set_offset(head: bytes) -> int:
     """Where the data set begins after preamble and file meta information."""
-    start = PREAMBLE if is_part_10(head) else 0
+    start = PREAMBLE_BYTES if is_part_10(head) else 0
     if head[start : start + 2] == b"\x02\x00":
         start = _walk_explicit(head, start, "<", frozenset(), {}, stop_at=0x00030000)[0]
     return start
@@ -205,14 +190,14 @@ def _inflate(data: bytes, largest: int) -> bytes:
     try:
         return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, largest)
     except zlib.error as error:
-        raise OddHeaderError("the deflated data set cannot be inflated") from error
+        raise MalformedHeaderError("the deflated data set cannot be inflated") from error
 
 
 def _walk_explicit(
     data: bytes,
-    at: int,
+    offset: int,
     order: str,
-    wanted: frozenset[int],
+    tags: frozenset[int],
     values: dict[int, bytes],
     *,
     stop_at: int,
@@ -223,86 +208,94 @@ def _walk_explicit(
     """
     unpack, size, end = _EXPLICIT[order].unpack_from, _LONG_LENGTH[order].unpack_from, len(data)
     last = -1
-    while at + 8 <= end:
-        group, element, vr, length = unpack(data, at)
+    while offset + 8 <= end:
+        group, element, vr, length = unpack(data, offset)
         tag = (group << 16) | element
-        value = at + 8
+        value = offset + 8
         if vr in _LONG:
             length = size(data, value)[0]
             value += 4
         elif vr not in _SHORT and tag < stop_at:
-            raise OddHeaderError(f"an element at byte {at} has no value representation")
+            raise MalformedHeaderError(f"an element at byte {offset} has no value representation")
         if tag >= stop_at:
-            return (value, length) if tag == PIXEL_DATA else (at, -1)
+            return (value, length) if tag == PIXEL_DATA else (offset, -1)
         if tag <= last:
-            raise OddHeaderError(f"elements are out of order at byte {at}")
+            raise MalformedHeaderError(f"elements are out of order at byte {offset}")
         last = tag
-        at = (
+        offset = (
             value + length
             if length != UNDEFINED
             else _skip_sequence(data, value, order, vr != b"UN", 0)
         )
-        if tag in wanted and length != UNDEFINED:
-            values[tag] = data[value:at]
-    if at != end:
-        raise ShortHeaderError
-    return at, -1
+        if tag in tags and length != UNDEFINED:
+            values[tag] = data[value:offset]
+    if offset != end:
+        raise IncompleteHeaderError
+    return offset, -1
 
 
 def _walk_implicit(
-    data: bytes, at: int, wanted: frozenset[int], values: dict[int, bytes]
+    data: bytes, offset: int, tags: frozenset[int], values: dict[int, bytes]
 ) -> tuple[int, int]:
     unpack, end = _IMPLICIT.unpack_from, len(data)
     last = -1
-    while at + 8 <= end:
-        group, element, length = unpack(data, at)
+    while offset + 8 <= end:
+        group, element, length = unpack(data, offset)
         tag = (group << 16) | element
-        value = at + 8
+        value = offset + 8
         if tag >= PIXEL_DATA:
-            return (value, length) if tag == PIXEL_DATA else (at, -1)
+            return (value, length) if tag == PIXEL_DATA else (offset, -1)
         if tag <= last:
-            raise OddHeaderError(f"elements are out of order at byte {at}")
+            raise MalformedHeaderError(f"elements are out of order at byte {offset}")
         last = tag
-        at = value + length if length != UNDEFINED else _skip_sequence(data, value, "<", False, 0)
-        if tag in wanted and length != UNDEFINED:
-            values[tag] = data[value:at]
-    if at != end:
-        raise ShortHeaderError
-    return at, -1
+        offset = (
+            value + length if length != UNDEFINED else _skip_sequence(data, value, "<", False, 0)
+        )
+        if tag in tags and length != UNDEFINED:
+            values[tag] = data[value:offset]
+    if offset != end:
+        raise IncompleteHeaderError
+    return offset, -1
 
 
-def _skip_sequence(data: bytes, at: int, order: str, is_explicit: bool, depth: int) -> int:
+def _skip_sequence(data: bytes, offset: int, order: str, is_explicit: bool, depth: int) -> int:
     """The offset after a sequence of undefined length (PS3.5 section 7.5)."""
     if depth > _DEEPEST_SEQUENCE:
-        raise OddHeaderError("sequences are nested too deep")
+        raise MalformedHeaderError("sequences are nested too deep")
     while True:
-        group, element, length = _TAG[order].unpack_from(data, at)
+        group, element, length = _TAG[order].unpack_from(data, offset)
         tag = (group << 16) | element
-        at += 8
+        offset += 8
         if tag == _SEQUENCE_END:
-            return at
+            return offset
         if tag != _ITEM:
-            raise OddHeaderError(f"a sequence holds no item at byte {at}")
-        at = at + length if length != UNDEFINED else _skip_item(data, at, order, is_explicit, depth)
+            raise MalformedHeaderError(f"a sequence holds no item at byte {offset}")
+        offset = (
+            offset + length
+            if length != UNDEFINED
+            else _skip_item(data, offset, order, is_explicit, depth)
+        )
 
 
-def _skip_item(data: bytes, at: int, order: str, is_explicit: bool, depth: int) -> int:
+def _skip_item(data: bytes, offset: int, order: str, is_explicit: bool, depth: int) -> int:
     while True:
-        group, element, length = _TAG[order].unpack_from(data, at)
+        group, element, length = _TAG[order].unpack_from(data, offset)
         tag = (group << 16) | element
         if tag == _ITEM_END:
-            return at + 8
-        value = at + 8
-        vr = data[at + 4 : at + 6]
+            return offset + 8
+        value = offset + 8
+        vr = data[offset + 4 : offset + 6]
         if is_explicit:
             if vr in _LONG:
                 length = _LONG_LENGTH[order].unpack_from(data, value)[0]
                 value += 4
             elif vr in _SHORT:
-                length = _EXPLICIT[order].unpack_from(data, at)[3]
+                length = _EXPLICIT[order].unpack_from(data, offset)[3]
             else:
-                raise OddHeaderError(f"an element at byte {at} has no value representation")
-        at = (
+                raise MalformedHeaderError(
+                    f"an element at byte {offset} has no value representation"
+                )
+        offset = (
             value + length
             if length != UNDEFINED
             else _skip_sequence(data, value, order, is_explicit and vr != b"UN", depth + 1)

@@ -7,8 +7,9 @@ import re
 from functools import cache
 from typing import Final
 
+from lungnet.errors import Refusal
 from lungnet.intake import reasons
-from lungnet.intake.headers.slice_header import Slice
+from lungnet.intake.headers.slice_header import SliceHeader
 
 CT_IMAGE: Final = "1.2.840.10008.5.1.4.1.1.2"
 ENHANCED_CT: Final = frozenset(["1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2"])
@@ -75,49 +76,53 @@ GRAY = frozenset(["MONOCHROME1", "MONOCHROME2", ""])
 they are taken as such."""
 
 
-def kind_problem(one: Slice) -> tuple[str, str] | None:
+def image_type_refusal(header: SliceHeader) -> Refusal | None:
     """Why this is no slice of a CT stack, by what it says it is."""
-    who = one.identity
+    identity = header.identity
     is_ct = (
-        who.sop_class == CT_IMAGE
-        or who.sop_class in ENHANCED_CT
-        or (not who.sop_class and who.modality == "CT")
+        identity.sop_class == CT_IMAGE
+        or identity.sop_class in ENHANCED_CT
+        or (not identity.sop_class and identity.modality == "CT")
     )
-    if who.modality not in ("CT", "") or (
-        not is_ct and not who.sop_class.startswith(SECONDARY_CAPTURE)
+    if identity.modality not in ("CT", "") or (
+        not is_ct and not identity.sop_class.startswith(SECONDARY_CAPTURE)
     ):
-        return (
+        return Refusal(
             reasons.NOT_CT,
-            f"Modality is {who.modality or 'absent'}, SOP class {who.sop_class or 'absent'}",
+            f"Modality is {identity.modality or 'absent'}, SOP class "
+            f"{identity.sop_class or 'absent'}",
         )
-    if scouts := SCOUTS.intersection(_words(who.image_type)):
-        return reasons.LOCALIZER, "Image Type (0008,0008) says " + "\\".join(sorted(scouts))
-    why = _derived(one, is_ct)
-    return (reasons.DERIVED, why) if why else None
+    if scouts := SCOUTS.intersection(_type_words(identity.image_type)):
+        return Refusal(
+            reasons.LOCALIZER, "Image Type (0008,0008) says " + "\\".join(sorted(scouts))
+        )
+    why = _derived(header, is_ct)
+    return Refusal(reasons.DERIVED, why) if why else None
 
 
 @cache
-def _words(image_type: tuple[str, ...]) -> frozenset[str]:
+def _type_words(image_type: tuple[str, ...]) -> frozenset[str]:
     return frozenset(word for value in image_type for word in re.split(r"[^A-Z0-9]+", value))
 
 
-def _derived(one: Slice, is_ct: bool) -> str:
+def _derived(header: SliceHeader, is_ct: bool) -> str:
     """Why a picture was computed rather than scanned; empty where it was not."""
-    kinds = one.identity.image_type
+    image_type = header.identity.image_type
     if not is_ct:
         return "a secondary capture (SOP class)"
-    if one.encoding.samples != 1:
-        return f"{one.encoding.samples} samples a pixel: a color picture, no CT values"
-    if one.encoding.photometric not in GRAY:
+    if header.encoding.samples != 1:
+        return f"{header.encoding.samples} samples a pixel: a color picture, no CT values"
+    if header.encoding.photometric not in GRAY:
         return (
-            f"Photometric Interpretation (0028,0004) is {one.encoding.photometric[:16]}: colors, "
+            f"Photometric Interpretation (0028,0004) is {header.encoding.photometric[:16]}: "
+            "colors, "
             "no CT values"
         )
-    ambiguous = AMBIGUOUS if kinds[:3] == ("ORIGINAL", "PRIMARY", "AXIAL") else frozenset()
-    if computed := COMPUTED.intersection(_words(kinds)) - ambiguous:
+    ambiguous = AMBIGUOUS if image_type[:3] == ("ORIGINAL", "PRIMARY", "AXIAL") else frozenset()
+    if computed := COMPUTED.intersection(_type_words(image_type)) - ambiguous:
         return "Image Type (0008,0008) says " + "\\".join(sorted(computed))
     # Lossy recompression makes an axial slice DERIVED by the rules (PS3.3 section C.7.6.1.1.2) and
     # keeps it a slice.
-    if kinds[:2] == ("DERIVED", "SECONDARY") and "AXIAL" not in kinds:
+    if image_type[:2] == ("DERIVED", "SECONDARY") and "AXIAL" not in image_type:
         return "Image Type (0008,0008) says DERIVED\\SECONDARY"
     return ""

@@ -4,57 +4,66 @@ import math
 from dataclasses import replace
 from typing import Any
 
+from lungnet.errors import Refusal
 from lungnet.intake import reasons
-from lungnet.intake.containers.source_file import Candidate
+from lungnet.intake.containers.source_file import SourceFile
+from lungnet.intake.headers.element_values import ElementValues
 from lungnet.intake.headers.elements import Elements
-from lungnet.intake.headers.parsing import Headers, T
+from lungnet.intake.headers.parsing import HeaderParser
 from lungnet.intake.headers.pydicom_fallback import dataset_of
-from lungnet.intake.headers.slice_header import Slice, Values, changed, clean
+from lungnet.intake.headers.slice_header import SliceHeader, with_fields
+from lungnet.intake.headers.tags import Tag
+from lungnet.intake.printable import clean
 
 
-def frames_of(candidate: Candidate, elements: Elements, headers: Headers) -> list[Slice]:
-    """One `Slice` per frame; one with a problem where the functional groups do not tell.
+def frames_of(source: SourceFile, elements: Elements, headers: HeaderParser) -> list[SliceHeader]:
+    """One `SliceHeader` per frame; one with a problem where the functional groups do not tell.
 
     Raises:
-        OddHeaderError: the header cannot be read.
+        MalformedHeaderError: the header cannot be read.
     """
-    values = Values.of(elements)
+    values = ElementValues.of(elements)
     identity, encoding = headers.identity(values), headers.encoding(values, elements)
-    whole = Slice(
-        candidate.location,
+    whole = SliceHeader(
+        source.location,
         identity,
         encoding,
-        frame_uid=headers.once(values.text(T["frame_uid"])),
+        frame_of_reference_uid=headers.once(values.text(Tag.FrameOfReferenceUID)),
         pixel_offset=elements.pixel_offset,
         pixel_length=elements.pixel_length,
-        is_lossy=values.text(T["lossy"]) == "01",
+        is_lossy=values.text(Tag.LossyImageCompression) == "01",
     )
-    number, total = values.word(T["part"]), values.word(T["parts"])
+    number, total = (
+        values.word(Tag.InConcatenationNumber),
+        values.word(Tag.InConcatenationTotalNumber),
+    )
     if number is not None and total is not None:
-        whole = changed(whole, part=headers.once((number, total)))
-    dataset = dataset_of(candidate)
+        whole = with_fields(whole, concatenation=headers.once((number, total)))
+    dataset = dataset_of(source)
     try:
         shared = _first(dataset, "SharedFunctionalGroupsSequence")
         frames = list(dataset.get("PerFrameFunctionalGroupsSequence") or [])
         if not frames or len(frames) != encoding.frames:
             text = f"{len(frames)} functional groups for {encoding.frames} frames"
-            return [changed(whole, problem=(reasons.MISSING_TAG, text))]
+            return [with_fields(whole, refusal=Refusal(reasons.MISSING_TAG, text))]
         made = [_frame(whole, i, frame, shared, headers) for i, frame in enumerate(frames)]
     except Exception as error:
         # Lazy conversion of values may raise anything; the text may quote them.
         return [
-            changed(
+            with_fields(
                 whole,
-                problem=(
+                refusal=Refusal(
                     reasons.CORRUPT,
                     f"the functional groups cannot be read ({type(error).__name__})",
                 ),
             )
         ]
-    return [headers.judged(headers.noted(one, elements), candidate.size) for one in made]
+    return [headers.judged(headers.noted(header, elements), source.size) for header in made]
 
 
-def _frame(whole: Slice, index: int, frame: Any, shared: Any, headers: Headers) -> Slice:
+def _frame(
+    whole: SliceHeader, index: int, frame: Any, shared: Any, headers: HeaderParser
+) -> SliceHeader:
     def group(name: str, keyword: str) -> Any:
         """A value of the frame's own functional group, or of the one shared by all."""
         for holder in (frame, shared):
@@ -63,13 +72,13 @@ def _frame(whole: Slice, index: int, frame: Any, shared: Any, headers: Headers) 
                 return inner.get(keyword)
         return None
 
-    kind = group("CTImageFrameTypeSequence", "FrameType")
+    frame_type = group("CTImageFrameTypeSequence", "FrameType")
     identity = whole.identity
-    if kind:
+    if frame_type:
         identity = headers.once(
-            replace(identity, image_type=tuple(str(part).upper() for part in kind))
+            replace(identity, image_type=tuple(str(value).upper() for value in frame_type))
         )
-    return changed(
+    return with_fields(
         whole,
         identity=identity,
         frame=index,

@@ -4,19 +4,10 @@ import io
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
-from lungnet.intake.containers.source_file import Candidate
-from lungnet.intake.headers.elements import (
-    DEFLATED,
-    EXPLICIT_BE,
-    EXPLICIT_LE,
-    IMPLICIT_LE,
-    PREAMBLE,
-    Elements,
-    OddHeaderError,
-    inflated,
-    is_part_10,
-    uid_of,
-)
+from lungnet.errors import MalformedHeaderError
+from lungnet.intake.containers.source_file import PREAMBLE_BYTES, SourceFile, is_part_10
+from lungnet.intake.headers.elements import Elements, inflated, uid_of
+from lungnet.intake.headers.transfer_syntaxes import DEFLATED, EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -30,35 +21,35 @@ _ITEMS, _MOST_ITEMS = (
 )  # pydicom takes 17 microseconds for an empty one
 
 
-def dataset_of(candidate: Candidate) -> "Dataset":
+def dataset_of(source: SourceFile) -> "Dataset":
     """The header as pydicom reads it, pixels left out.
 
     Raises:
-        OddHeaderError: pydicom cannot read it either.
+        MalformedHeaderError: pydicom cannot read it either.
     """
-    data = _bytes(candidate)
+    data = _bytes(source)
     return _parse(inflated(data, _FORGIVEN_HEADER_BYTES) if _is_deflated(data) else data)[0]
 
 
-def elements_by_pydicom(candidate: Candidate, wanted: frozenset[int]) -> Elements:
+def elements_by_pydicom(source: SourceFile, tags: frozenset[int]) -> Elements:
     """Raw values by pydicom's parser.
 
     Raises:
-        OddHeaderError: pydicom cannot read it either.
+        MalformedHeaderError: pydicom cannot read it either.
     """
-    data = _bytes(candidate)
+    data = _bytes(source)
     if _is_deflated(data):
-        raise OddHeaderError("the deflated data set has an odd header")
+        raise MalformedHeaderError("the deflated data set has an odd header")
     dataset, end = _parse(data)
     try:
         meta = getattr(dataset, "file_meta", None)
         named = uid_of(str(meta.get("TransferSyntaxUID", "")).encode()) if meta is not None else ""
         values = {
-            tag: raw for tag in wanted if tag in dataset and (raw := _raw(dataset, tag)) is not None
+            tag: raw for tag in tags if tag in dataset and (raw := _raw(dataset, tag)) is not None
         }
     except Exception as error:
         # Values are converted when they are asked for, and raise what they please.
-        raise OddHeaderError(f"the header cannot be read ({type(error).__name__})") from error
+        raise MalformedHeaderError(f"the header cannot be read ({type(error).__name__})") from error
     is_implicit, is_little = dataset.original_encoding
     order = ">" if is_little is False else "<"
     guessed = named or (
@@ -66,7 +57,7 @@ def elements_by_pydicom(candidate: Candidate, wanted: frozenset[int]) -> Element
     )
     offset, length = _pixels(data, end, order, bool(is_implicit))
     if offset < 0 and end < len(data):
-        raise OddHeaderError(f"the header cannot be read on from its byte {end:,}")
+        raise MalformedHeaderError(f"the header cannot be read on from its byte {end:,}")
     return Elements(values, order, guessed, not named, offset, length)
 
 
@@ -78,7 +69,7 @@ def _parse(data: bytes) -> "tuple[Dataset, int]":
     from pydicom import dcmread
 
     if sum(map(data.count, _ITEMS)) > _MOST_ITEMS:
-        raise OddHeaderError(f"the header holds more than {_MOST_ITEMS:,} items of sequences")
+        raise MalformedHeaderError(f"the header holds more than {_MOST_ITEMS:,} items of sequences")
     stream = io.BytesIO(data)
     try:
         with warnings.catch_warnings():
@@ -88,12 +79,12 @@ def _parse(data: bytes) -> "tuple[Dataset, int]":
     except Exception as error:
         # pydicom raises whatever its parts raise; nothing of the text may be shown, it may quote
         # the header.
-        raise OddHeaderError(f"the header cannot be read ({type(error).__name__})") from error
+        raise MalformedHeaderError(f"the header cannot be read ({type(error).__name__})") from error
 
 
 def _is_deflated(data: bytes) -> bool:
     """Whether the data set is deflated: pydicom would inflate it without bound."""
-    return DEFLATED.encode() in data[: PREAMBLE + 1024]
+    return DEFLATED.encode() in data[: PREAMBLE_BYTES + 1024]
 
 
 def _raw(dataset: "Dataset", tag: int) -> bytes | None:
@@ -101,18 +92,18 @@ def _raw(dataset: "Dataset", tag: int) -> bytes | None:
     return element.value if isinstance(element.value, bytes) else None
 
 
-def _bytes(candidate: Candidate) -> bytes:
-    return candidate.first(min(candidate.size, _FORGIVEN_HEADER_BYTES))
+def _bytes(source: SourceFile) -> bytes:
+    return source.first(min(source.size, _FORGIVEN_HEADER_BYTES))
 
 
-def _pixels(data: bytes, at: int, order: str, is_implicit: bool) -> tuple[int, int]:
+def _pixels(data: bytes, offset: int, order: str, is_implicit: bool) -> tuple[int, int]:
     """Offset and length of Pixel Data's value, if its tag is where the parser stopped.
 
     (-1, 0) otherwise.
     """
     name: Literal["little", "big"] = "little" if order == "<" else "big"
-    if data[at : at + 4] != (b"\xe0\x7f\x10\x00" if order == "<" else b"\x7f\xe0\x00\x10"):
+    if data[offset : offset + 4] != (b"\xe0\x7f\x10\x00" if order == "<" else b"\x7f\xe0\x00\x10"):
         return -1, 0
     if is_implicit:
-        return at + 8, int.from_bytes(data[at + 4 : at + 8], name)
-    return at + 12, int.from_bytes(data[at + 8 : at + 12], name)
+        return offset + 8, int.from_bytes(data[offset + 4 : offset + 8], name)
+    return offset + 12, int.from_bytes(data[offset + 8 : offset + 12], name)

@@ -48,13 +48,15 @@ _MOST_SCANS, _MOST_JPEG_BITS = 64, 16
 
 
 def _jpeg(frame: bytes) -> Codestream | None:
-    at = _segment(frame, 2, _STARTS_OF_FRAME | {_SCAN})
-    if frame[:2] != b"\xff\xd8" or at < 0 or frame[at + 1] == _SCAN:
+    offset = _segment(frame, 2, _STARTS_OF_FRAME | {_SCAN})
+    if frame[:2] != b"\xff\xd8" or offset < 0 or frame[offset + 1] == _SCAN:
         return None
-    marker = frame[at + 1]
-    bits, rows, columns, components = _FRAME.unpack_from(frame, at + 4)
+    marker = frame[offset + 1]
+    bits, rows, columns, components = _FRAME.unpack_from(frame, offset + 4)
     scan = _segment(
-        frame, at + 2 + int.from_bytes(frame[at + 2 : at + 4], "big"), _STARTS_OF_FRAME | {_SCAN}
+        frame,
+        offset + 2 + int.from_bytes(frame[offset + 2 : offset + 4], "big"),
+        _STARTS_OF_FRAME | {_SCAN},
     )
     problem = "" if 2 <= bits <= _MOST_JPEG_BITS else f"the codestream claims {bits} bits a value"
     if scan < 0 or frame[scan + 1] != _SCAN:
@@ -66,16 +68,18 @@ def _jpeg(frame: bytes) -> Codestream | None:
     return Codestream(rows, columns, components, bits, False, is_lossy, problem)
 
 
-def _segment(frame: bytes, at: int, wanted: frozenset[int]) -> int:
+def _segment(frame: bytes, offset: int, markers: frozenset[int]) -> int:
     """Offset of the first marker segment of a kind from one on; -1 where there is none."""
-    while at + 4 <= len(frame) and frame[at] == 0xFF:
-        marker = frame[at + 1]
-        if marker in wanted:
-            return at
+    while offset + 4 <= len(frame) and frame[offset] == 0xFF:
+        marker = frame[offset + 1]
+        if marker in markers:
+            return offset
         if marker == 0xFF:
-            at += 1
+            offset += 1
         else:
-            at += 2 if marker in _ALONE else 2 + int.from_bytes(frame[at + 2 : at + 4], "big")
+            offset += (
+                2 if marker in _ALONE else 2 + int.from_bytes(frame[offset + 2 : offset + 4], "big")
+            )
     return -1
 
 
@@ -95,11 +99,11 @@ _MOST_PACKETS = 4_000_000
 
 
 def _jpeg_2000(frame: bytes, start: int) -> Codestream | None:
-    at = start + 2
+    offset = start + 2
     segments: dict[int, int] = {}
-    while at + 4 <= len(frame) and frame[at] == 0xFF and frame[at + 1] != _SOT:
-        segments.setdefault(frame[at + 1], at)
-        at += 2 + int.from_bytes(frame[at + 2 : at + 4], "big")
+    while offset + 4 <= len(frame) and frame[offset] == 0xFF and frame[offset + 1] != _SOT:
+        segments.setdefault(frame[offset + 1], offset)
+        offset += 2 + int.from_bytes(frame[offset + 2 : offset + 4], "big")
     x1, y1, x0, y0, tile_x, tile_y, tile_x0, tile_y0, components, sign_and_bits = _SIZE.unpack_from(
         frame, segments[_SIZ] + 6
     )
@@ -118,8 +122,8 @@ def _jpeg_2000(frame: bytes, start: int) -> Codestream | None:
     problem = ""
     if packets > _MOST_PACKETS:
         problem = f"the codestream asks for {packets:,} packets"
-    elif (found := _tiles(frame, at)) != set(range(tiles)):
-        problem = f"the codestream holds {len(found)} of {tiles} tiles"
+    elif (held := _tiles(frame, offset)) != set(range(tiles)):
+        problem = f"the codestream holds {len(held)} of {tiles} tiles"
     elif wavelet and is_quantized:
         problem = "the codestream's quantization does not fit its wavelet"
     return Codestream(
@@ -133,16 +137,18 @@ def _jpeg_2000(frame: bytes, start: int) -> Codestream | None:
     )
 
 
-def _tiles(frame: bytes, at: int) -> set[int]:
+def _tiles(frame: bytes, offset: int) -> set[int]:
     """Which tiles the tile parts from one on belong to."""
-    found: set[int] = set()
-    while frame[at : at + 2] == bytes([0xFF, _SOT]) and at + _SMALLEST_TILE_PART <= len(frame):
-        tile, length = _TILE_PART.unpack_from(frame, at + 4)
-        found.add(tile)
+    tiles: set[int] = set()
+    while frame[offset : offset + 2] == bytes([0xFF, _SOT]) and offset + _SMALLEST_TILE_PART <= len(
+        frame
+    ):
+        tile, length = _TILE_PART.unpack_from(frame, offset + 4)
+        tiles.add(tile)
         if 0 < length < _SMALLEST_TILE_PART:
             break
-        at = at + length if length else len(frame)
-    return found
+        offset = offset + length if length else len(frame)
+    return tiles
 
 
 def _jpeg_2000_start(frame: bytes) -> int:
@@ -150,11 +156,11 @@ def _jpeg_2000_start(frame: bytes) -> int:
 
     -1 where there is none.
     """
-    at = 0
-    while frame[:12] == _JP2 and frame[at + 4 : at + 8] != b"jp2c":
-        length = int.from_bytes(frame[at : at + 4], "big")
-        if length < 8 or at + length > len(frame):
+    offset = 0
+    while frame[:12] == _JP2 and frame[offset + 4 : offset + 8] != b"jp2c":
+        length = int.from_bytes(frame[offset : offset + 4], "big")
+        if length < 8 or offset + length > len(frame):
             return -1
-        at += length
-    at += 8 * (frame[:12] == _JP2)
-    return at if frame[at : at + 4] == b"\xff\x4f\xff\x51" else -1
+        offset += length
+    offset += 8 * (frame[:12] == _JP2)
+    return offset if frame[offset : offset + 4] == b"\xff\x4f\xff\x51" else -1

@@ -8,18 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungnet.config.intake import IntakeConfig
+from lungnet.errors import MalformedHeaderError, UndecodableError, UnreadableError
 from lungnet.intake.containers.archives import BROKEN, read_members
-from lungnet.intake.containers.source_file import UnreadableError, read_range
-from lungnet.intake.headers.elements import (
-    DEFLATED,
-    EXTENDED_OFFSETS,
-    UNDEFINED,
-    OddHeaderError,
-    inflated,
-    read_elements,
-)
-from lungnet.intake.headers.slice_header import Encoding, Slice
-from lungnet.intake.pixels.codecs import SUPPORTED, UndecodableError, decode
+from lungnet.intake.containers.source_file import read_range
+from lungnet.intake.headers.elements import EXTENDED_OFFSETS, UNDEFINED, inflated, read_elements
+from lungnet.intake.headers.slice_header import Encoding, SliceHeader
+from lungnet.intake.headers.transfer_syntaxes import DEFLATED, SUPPORTED
+from lungnet.intake.pixels.codecs import decode
 from lungnet.intake.pixels.rescale import native_values, stored_values
 
 _LARGEST_PACKED, _FRAME_OVERHEAD = 3, 1 << 20  # no codec makes a frame so much larger than it is
@@ -29,7 +24,7 @@ _ITEM, _SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 Decoded = tuple[int, NDArray[np.generic], frozenset[str]]
 
 
-def decoded(slices: Sequence[Slice], limits: IntakeConfig) -> Iterator[Decoded]:
+def decoded(slices: Sequence[SliceHeader], config: IntakeConfig) -> Iterator[Decoded]:
     """Decode the slices of a series, each file read once, in whatever order is quickest.
 
     Yields:
@@ -44,22 +39,22 @@ def decoded(slices: Sequence[Slice], limits: IntakeConfig) -> Iterator[Decoded]:
     for i in plain:
         yield (i, *_frame(slices[i], file.open(slices[i])))
     packed: dict[Path, list[int]] = {}
-    for i, one in enumerate(slices):
-        if one.location.members:
-            packed.setdefault(one.location.path, []).append(i)
+    for i, header in enumerate(slices):
+        if header.location.members:
+            packed.setdefault(header.location.path, []).append(i)
     for members in packed.values():
-        yield from _from_archive(slices, members, limits)
+        yield from _from_archive(slices, members, config)
 
 
 def _from_archive(
-    slices: Sequence[Slice], indices: list[int], limits: IntakeConfig
+    slices: Sequence[SliceHeader], indices: list[int], config: IntakeConfig
 ) -> Iterator[Decoded]:
     by_location: dict[object, list[int]] = {}
     for i in indices:
         by_location.setdefault(slices[i].location, []).append(i)
     try:
         for location, data in read_members(
-            [slices[frames[0]].location for frames in by_location.values()], limits
+            [slices[frames[0]].location for frames in by_location.values()], config
         ):
             for i in by_location.pop(location):
                 yield (i, *_frame(slices[i], _File(data).open(slices[i])))
@@ -76,43 +71,44 @@ class _File:
 
     def __init__(self, data: bytes | None = None) -> None:
         self.data = data
-        self.slice: Slice | None = None
+        self.header: SliceHeader | None = None
         self._key: object = None
         self._frames: list[bytes] = []
         self._inflated = b""
 
-    def open(self, one: Slice) -> "_File":
+    def open(self, header: SliceHeader) -> "_File":
         """Turn to the file of a slice."""
-        key = one.location
+        key = header.location
         if key != self._key:
             self._key, self._frames, self._inflated = key, [], b""
-        self.slice = one
+        self.header = header
         return self
 
     def bytes_at(self, offset: int, length: int) -> bytes:
         """A range of the file, of the inflated data set where deflated."""
-        assert self.slice is not None
-        if self.slice.encoding.transfer_syntax == DEFLATED:
+        assert self.header is not None
+        if self.header.encoding.transfer_syntax == DEFLATED:
             if not self._inflated:
-                self._inflated = self._inflate(self.slice)
+                self._inflated = self._inflate(self.header)
             return self._inflated[offset : offset + length]
         return self._range(offset, length)
 
-    def _inflate(self, one: Slice) -> bytes:
-        how = one.encoding
+    def _inflate(self, header: SliceHeader) -> bytes:
+        encoding = header.encoding
         try:
             return inflated(
-                self._range(0, 1 << 31), one.pixel_offset + how.frame_bytes * max(how.frames, 1)
+                self._range(0, 1 << 31),
+                header.pixel_offset + encoding.frame_bytes * max(encoding.frames, 1),
             )
-        except OddHeaderError as error:
+        except MalformedHeaderError as error:
             raise UndecodableError("the deflated data set is broken") from error
 
     def _range(self, offset: int, length: int) -> bytes:
-        assert self.slice is not None
+        assert self.header is not None
         if self.data is not None:
             return self.data[offset : offset + length]
         try:
-            return read_range(self.slice.location, offset, length)
+            return read_range(self.header.location, offset, length)
         except OSError as error:
             raise UndecodableError(
                 f"the file cannot be read any more ({error.strerror})"
@@ -122,12 +118,14 @@ class _File:
 
     def frame(self, index: int) -> bytes:
         """One encapsulated frame; its fragments joined."""
-        assert self.slice is not None
+        assert self.header is not None
         if not self._frames:
-            how = self.slice.encoding
-            most = max(how.frames, 1) * (_LARGEST_PACKED * how.frame_bytes + _FRAME_OVERHEAD)
+            encoding = self.header.encoding
+            most = max(encoding.frames, 1) * (
+                _LARGEST_PACKED * encoding.frame_bytes + _FRAME_OVERHEAD
+            )
             self._frames = _frames(
-                self.bytes_at(self.slice.pixel_offset, most), how, self._offset_table()
+                self.bytes_at(self.header.pixel_offset, most), encoding, self._offset_table()
             )
         return self._frames[index]
 
@@ -136,41 +134,44 @@ class _File:
 
         It stands between the header and Pixel Data.
         """
-        assert self.slice is not None
-        head = self.bytes_at(0, self.slice.pixel_offset) if self.slice.encoding.frames > 1 else b""
+        assert self.header is not None
+        head = (
+            self.bytes_at(0, self.header.pixel_offset) if self.header.encoding.frames > 1 else b""
+        )
         try:
             return read_elements(head, frozenset([EXTENDED_OFFSETS]), is_whole=True).values.get(
                 EXTENDED_OFFSETS, b""
             )
-        except OddHeaderError:
+        except MalformedHeaderError:
             return b""
 
 
-def _frames(data: bytes, how: Encoding, offset_table: bytes) -> list[bytes]:
+def _frames(data: bytes, encoding: Encoding, offset_table: bytes) -> list[bytes]:
     """Split encapsulated Pixel Data into frames (PS3.5 annex A.4)."""
     from pydicom.encaps import generate_frames
 
-    starts = _fragments(data, _MOST_FRAGMENTS * max(how.frames, 1))
+    starts = _fragments(data, _MOST_FRAGMENTS * max(encoding.frames, 1))
     # With such a table each frame is one fragment (PS3.3 section C.7.6.3.1.8), so it must repeat
     # what the fragments say.
-    told = [
-        int.from_bytes(offset_table[at : at + 8], "little") for at in range(0, len(offset_table), 8)
+    stated = [
+        int.from_bytes(offset_table[offset : offset + 8], "little")
+        for offset in range(0, len(offset_table), 8)
     ]
-    if told and told != [start - starts[1] for start in starts[1:]]:
+    if stated and stated != [start - starts[1] for start in starts[1:]]:
         raise UndecodableError(
             "Extended Offset Table (7FE0,0001) and the fragments of the pixel data disagree"
         )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            frames = list(generate_frames(data, number_of_frames=max(how.frames, 1)))
+            frames = list(generate_frames(data, number_of_frames=max(encoding.frames, 1)))
     except Exception as error:
         raise UndecodableError(
             f"the fragments of the pixel data are broken ({type(error).__name__})"
         ) from error
-    if len(frames) != max(how.frames, 1):
+    if len(frames) != max(encoding.frames, 1):
         raise UndecodableError(
-            f"the pixel data holds {len(frames)} frames, the header says {how.frames}"
+            f"the pixel data holds {len(frames)} frames, the header says {encoding.frames}"
         )
     return frames
 
@@ -180,37 +181,41 @@ def _fragments(data: bytes, most: int) -> list[int]:
 
     What ends early is refused, as decoders would fill it up.
     """
-    at = 0
+    offset = 0
     starts: list[int] = []
-    while at + 8 <= len(data):
-        tag, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+    while offset + 8 <= len(data):
+        tag, length = (
+            data[offset : offset + 4],
+            int.from_bytes(data[offset + 4 : offset + 8], "little"),
+        )
         if tag == _SEQUENCE_END:
             return starts
         if len(starts) > most:
             raise UndecodableError(f"pixel data is in more than {most:,} fragments")
         if tag != _ITEM:
-            raise UndecodableError(f"no fragment of pixel data begins at its byte {at:,}")
-        starts.append(at)
-        at += 8 + length
-    if at > len(data):
+            raise UndecodableError(f"no fragment of pixel data begins at its byte {offset:,}")
+        starts.append(offset)
+        offset += 8 + length
+    if offset > len(data):
         raise UndecodableError(
-            f"pixel data is truncated: its fragments promise {at:,} bytes, {len(data):,} are there"
+            f"pixel data is truncated: its fragments promise {offset:,} bytes, {len(data):,} are "
+            "there"
         )
     return starts
 
 
-def _frame(one: Slice, file: _File) -> tuple[NDArray[np.generic], frozenset[str]]:
-    how = one.encoding
-    shown: frozenset[str] = frozenset()
-    if SUPPORTED[how.transfer_syntax]:
-        assert one.pixel_length == UNDEFINED
-        stored, shown = decode(file.frame(one.frame), how)
+def _frame(header: SliceHeader, file: _File) -> tuple[NDArray[np.generic], frozenset[str]]:
+    encoding = header.encoding
+    codes: frozenset[str] = frozenset()
+    if SUPPORTED[encoding.transfer_syntax]:
+        assert header.pixel_length == UNDEFINED
+        stored, codes = decode(file.frame(header.frame), encoding)
     else:
-        needed = how.frame_bytes
+        needed = encoding.frame_bytes
         data = file.bytes_at(
-            one.pixel_offset + one.frame * needed, needed + needed % 2 * how.is_swapped
+            header.pixel_offset + header.frame * needed, needed + needed % 2 * encoding.is_swapped
         )
         if len(data) < needed:
             raise UndecodableError(f"pixel data is truncated: {len(data):,} of {needed:,} bytes")
-        stored = stored_values(native_values(data, how), how)
-    return stored, shown
+        stored = stored_values(native_values(data, encoding), encoding)
+    return stored, codes

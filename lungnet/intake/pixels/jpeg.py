@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lungnet.intake.headers.slice_header import Encoding
 
 
-def decode_jpeg(frame: bytes, how: Encoding) -> NDArray[Any]:
+def decode_jpeg(frame: bytes, encoding: Encoding) -> NDArray[Any]:
     """Decode one frame through a small DICOM file of its own, without rescale and sign.
 
     Raises:
@@ -25,21 +25,21 @@ def decode_jpeg(frame: bytes, how: Encoding) -> NDArray[Any]:
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     with tempfile.TemporaryDirectory(prefix="lungnet-") as folder:
         path = Path(folder) / "frame.dcm"
-        path.write_bytes(_file_around(frame, how))
+        path.write_bytes(_file_around(frame, encoding))
         image = sitk.ReadImage(str(path), imageIO="GDCMImageIO")
     array: NDArray[Any] = sitk.GetArrayFromImage(image).squeeze()
-    if array.shape != (how.rows, how.columns) or array.dtype.kind not in "iu":
+    if array.shape != (encoding.rows, encoding.columns) or array.dtype.kind not in "iu":
         raise ValueError("another shape")
-    return array.astype(f"u{how.bits_allocated // 8}")
+    return array.astype(f"u{encoding.bits_allocated // 8}")
 
 
-def _file_around(frame: bytes, how: Encoding) -> bytes:
+def _file_around(frame: bytes, encoding: Encoding) -> bytes:
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.encaps import encapsulate
     from pydicom.uid import UID, SecondaryCaptureImageStorage
 
     meta = FileMetaDataset()
-    meta.TransferSyntaxUID = UID(how.transfer_syntax)
+    meta.TransferSyntaxUID = UID(encoding.transfer_syntax)
     meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
     meta.MediaStorageSOPInstanceUID = UID("2.25.1")
     dataset = Dataset()
@@ -47,11 +47,11 @@ def _file_around(frame: bytes, how: Encoding) -> bytes:
     dataset.SOPClassUID, dataset.SOPInstanceUID = SecondaryCaptureImageStorage, "2.25.1"
     dataset.Modality = "OT"
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
-    dataset.Rows, dataset.Columns = how.rows, how.columns
+    dataset.Rows, dataset.Columns = encoding.rows, encoding.columns
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = (
-        how.bits_allocated,
-        how.bits_stored,
-        how.high_bit,
+        encoding.bits_allocated,
+        encoding.bits_stored,
+        encoding.high_bit,
     )
     dataset.PixelRepresentation = 0
     dataset.PixelData = encapsulate([frame])

@@ -17,30 +17,34 @@ HIGHEST_HU = 32767
 """Most that int16 holds; metal on an extended scale ends at about 30,000."""
 
 
-def native_values(data: bytes, how: Encoding) -> NDArray[np.generic]:
+def native_values(data: bytes, encoding: Encoding) -> NDArray[np.generic]:
     """The words of one uncompressed frame, shape (rows, columns)."""
-    if how.is_swapped:
+    if encoding.is_swapped:
         data = np.frombuffer(data, np.uint16, len(data) // 2).byteswap().tobytes()
-    kind = np.dtype(f"{how.order}{'i' if how.is_signed else 'u'}{how.bits_allocated // 8}")
-    return np.frombuffer(data, kind, how.rows * how.columns).reshape(how.rows, how.columns)
+    dtype = np.dtype(
+        f"{encoding.order}{'i' if encoding.is_signed else 'u'}{encoding.bits_allocated // 8}"
+    )
+    return np.frombuffer(data, dtype, encoding.rows * encoding.columns).reshape(
+        encoding.rows, encoding.columns
+    )
 
 
-def stored_values(words: NDArray[np.generic], how: Encoding) -> NDArray[np.generic]:
+def stored_values(values: NDArray[np.generic], encoding: Encoding) -> NDArray[np.generic]:
     """Keep the stored bits of each word, with their sign (DICOM PS3.5 section 8.1.1).
 
     What lies above High Bit is overlays of old, or noise; what lies below the stored bits is not
     part of the value.
     """
-    width = words.dtype.itemsize * 8
-    if how.bits_stored == width and how.high_bit == width - 1:
-        return words
+    width = values.dtype.itemsize * 8
+    if encoding.bits_stored == width and encoding.high_bit == width - 1:
+        return values
     # Up until the sign bit is on top, then down again: the shift of a signed type copies the sign.
-    kind = np.dtype(f"{'i' if how.is_signed else 'u'}{words.dtype.itemsize}")
-    high_bit = min(how.high_bit, width - 1)
-    up = words.astype(words.dtype.newbyteorder("="), copy=False).view(kind) << (
+    dtype = np.dtype(f"{'i' if encoding.is_signed else 'u'}{values.dtype.itemsize}")
+    high_bit = min(encoding.high_bit, width - 1)
+    up = values.astype(values.dtype.newbyteorder("="), copy=False).view(dtype) << (
         width - 1 - high_bit
     )
-    return up >> (width - min(how.bits_stored, width))
+    return up >> (width - min(encoding.bits_stored, width))
 
 
 def to_hu(
@@ -99,17 +103,20 @@ def _offset(stored: NDArray[np.generic], intercept: int, out: NDArray[np.int16])
     return is_clipped
 
 
-def declared_padding(stored: NDArray[np.generic], how: Encoding) -> NDArray[np.bool_]:
+def declared_padding(stored: NDArray[np.generic], encoding: Encoding) -> NDArray[np.bool_]:
     """Where stored values lie between Pixel Padding Value (0028,0120) and its limit (0028,0121)."""
-    if how.padding is None:
+    if encoding.padding is None:
         return np.zeros(stored.shape, bool)
-    low, high = how.padding_range
+    low, high = encoding.padding_range
     inside: NDArray[np.bool_] = (stored >= low) & (stored <= high)  # type: ignore[operator]
     return inside
 
 
 def mark_padding(
-    stored: NDArray[np.generic], how: Encoding, scale: tuple[float, float], out: NDArray[np.int16]
+    stored: NDArray[np.generic],
+    encoding: Encoding,
+    scale: tuple[float, float],
+    out: NDArray[np.int16],
 ) -> bool:
     """Turn padding pixels to -1024 where the rescale has not done so already.
 
@@ -120,12 +127,12 @@ def mark_padding(
     Returns:
         Whether such an ambiguous value was met.
     """
-    if how.padding is None:
+    if encoding.padding is None:
         return False
     slope, intercept = scale
-    if max(bound * slope for bound in how.padding_range) + intercept <= AIR_HU:
+    if max(bound * slope for bound in encoding.padding_range) + intercept <= AIR_HU:
         return False
-    is_padding = declared_padding(stored, how)
+    is_padding = declared_padding(stored, encoding)
     if not is_padding.any():
         return False
     out[_touching_the_edge(is_padding)] = AIR_HU

@@ -1,17 +1,17 @@
 """ARCHITECTURES: what turns an image into a feature map, by name.
 
-Each takes `(x, config, parts)`: a float tensor (batch, [z,] y, x, channels), the `ModelConfig`, and
-the `Parts` that make its layers; it returns the last feature map.
+Each takes `(x, config, layers)`: a float tensor (batch, [z,] y, x, channels), the `ModelConfig`,
+and the `LayerFactory` that make its layers; it returns the last feature map.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from lungnet.models.architectures.layer_factory import Parts
+from lungnet.models.architectures.layer_factory import LayerFactory
 from lungnet.models.architectures.plain import plain
 from lungnet.models.architectures.resnet import resnet
 
-__all__ = ["ARCHITECTURES", "Parts", "plain", "resnet"]
+__all__ = ["ARCHITECTURES", "LayerFactory", "plain", "resnet"]
 
 ARCHITECTURES: dict[str, Callable[..., Any]] = {"plain": plain, "resnet": resnet}
-"""Name -> function of (x, config, parts)."""
+"""Name -> function of (x, config, layers)."""

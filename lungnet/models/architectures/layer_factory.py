@@ -1,4 +1,4 @@
-"""The parts that every architecture is put together from, in 2D or 3D as the input asks."""
+"""Makes the layers that architectures are put together from, in 2D or 3D as the input asks."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,12 +6,13 @@ from typing import Any
 import keras
 
 from lungnet.config.model import ModelConfig
+from lungnet.errors import ChoiceError
 from lungnet.layers import ACTIVATIONS, NORMS, POOLINGS
-from lungnet.models.lookup import ChoiceError, build_choice, choose
+from lungnet.models.lookup import build_choice, choose
 
 
 @dataclass(frozen=True)
-class Parts:
+class LayerFactory:
     """Makes layers for one network.
 
     Attributes:

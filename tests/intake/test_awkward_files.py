@@ -14,8 +14,8 @@ import pytest
 
 from lungnet.config.intake import IntakeConfig
 from lungnet.errors import SeriesRefused
-from lungnet.intake import Found, find_series, read_series
-from lungnet.intake.geometry.grid import as_stack
+from lungnet.intake import Series, find_series, read_series
+from lungnet.intake.geometry.orientation import as_stack
 from lungnet.volume import Volume
 
 HERE = Path(__file__).resolve().parents[3] / "shared" / "data" / "awkward"
@@ -68,7 +68,7 @@ def row_of(path: str) -> dict[str, str]:
     return next(row for row in table() if row["path"] == path)
 
 
-def read_alone(path: Path) -> tuple[Found, Volume]:
+def read_alone(path: Path) -> tuple[Series, Volume]:
     """The one series in a file, as a volume of one slice (or of its frames)."""
     found = find_series([path], ONE_SLICE)
     if not found:
@@ -76,7 +76,7 @@ def read_alone(path: Path) -> tuple[Found, Volume]:
     return found[0], read_series(found[0])
 
 
-def native_hu(found: Found, volume: Volume) -> np.ndarray:
+def native_hu(found: Series, volume: Volume) -> np.ndarray:
     assert found.grid is not None
     return as_stack(volume.hu, found.grid.axes, found.grid.flips)
 

@@ -16,7 +16,7 @@ from dicom_making import Making, chest, write_series, zipped
 
 from lungnet.config.intake import IntakeConfig
 from lungnet.errors import SeriesRefused
-from lungnet.intake import Found, find_series, read_series
+from lungnet.intake import Series, find_series, read_series
 
 DIRECTORY, END, END_64 = b"PK\1\2", b"PK\5\6", b"PK\6\6"
 
@@ -44,7 +44,7 @@ def refusals(path: Path, limits: IntakeConfig | None = None) -> list[str]:
     ]
 
 
-def chest_of(path: Path) -> Found:
+def chest_of(path: Path) -> Series:
     (found,) = find_series([path])
     np.testing.assert_array_equal(read_series(found).hu, chest())
     return found

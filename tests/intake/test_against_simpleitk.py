@@ -10,9 +10,9 @@ from pydicom.data import get_testdata_files
 
 from lungnet.config.intake import IntakeConfig
 from lungnet.errors import SeriesRefused
-from lungnet.intake import Found, find_series, read_series
+from lungnet.intake import Series, find_series, read_series
 from lungnet.intake.formats.nifti import write_nifti
-from lungnet.intake.geometry.grid import as_stack
+from lungnet.intake.geometry.orientation import as_stack
 from lungnet.intake.pixels.frames import decoded
 from lungnet.intake.pixels.rescale import to_hu
 from lungnet.intake.reasons import DERIVED, LOCALIZER, NOT_CT
@@ -125,7 +125,7 @@ def test_pydicoms_own_files_have_equal_values() -> None:
     report([Path(p) for p in get_testdata_files("**/*.dcm")], least=2)
 
 
-def series_image(found: Found) -> sitk.Image:
+def series_image(found: Series) -> sitk.Image:
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(found.path), found.series_uid))
     return reader.Execute()

@@ -34,7 +34,7 @@ def test_further_columns_are_kept_but_for_those_that_may_identify(write):
     labels = read_labels(
         write('patient_id,label,sex,Patient Name,birth_date,site\na,0,F,Doe^Jane,1950,"x, y"\n')
     )
-    assert labels.more == {"sex": {"a": "F"}, "site": {"a": "x, y"}}
+    assert labels.columns == {"sex": {"a": "F"}, "site": {"a": "x, y"}}
 
 
 @pytest.mark.parametrize(
@@ -99,4 +99,4 @@ def test_what_is_written_is_read_back(tmp_path_factory, table):
     path.write_text(labels_text(labels), encoding="utf-8")
     again = read_labels(path)
     assert dict(again.label) == dict(labels.label)
-    assert again.more == labels.more
+    assert again.columns == labels.columns

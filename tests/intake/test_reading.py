@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset
 from lungnet.config.intake import IntakeConfig
 from lungnet.errors import InputError, SeriesRefused
 from lungnet.intake import find_series, inspect_series, read_series
-from lungnet.intake.geometry.grid import as_stack, canonical
+from lungnet.intake.geometry.orientation import as_stack, canonical
 from lungnet.intake.reasons import REASONS, WARNINGS
 from lungnet.volume import Volume, to_patient_mm
 

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from lungnet.config.experiment import Experiment
 from lungnet.config.model import InputConfig
 from lungnet.datasets.cohort_kinds import load_cohort
-from lungnet.datasets.network_inputs import FreshScan, inputs_of, largest_diameter_mm
+from lungnet.datasets.network_inputs import FreshScan, largest_diameter_mm, network_inputs
 from lungnet.errors import InputError, LabelsError, StoreError, UsageError
 from lungnet.preprocessing import PreparedScan
 from lungnet.volume import AIR_HU
@@ -32,8 +32,8 @@ def scan_of(hu, spacing=1.0, candidates=()):
 def test_fresh_and_stored_scans_show_the_same(prepared_scan, stored, offset, size):
     shown = InputConfig(kind="bag", size=size, candidates=9)
     fresh, kept = (
-        inputs_of(FreshScan(prepared_scan), shown, offset),
-        inputs_of(stored, shown, offset),
+        network_inputs(FreshScan(prepared_scan), shown, offset),
+        network_inputs(stored, shown, offset),
     )
     assert fresh.keys() == kept.keys()
     for name, value in fresh.items():
@@ -50,20 +50,21 @@ def stored(store_of):
 def test_fresh_and_stored_volumes_are_the_same(prepared_scan, stored):
     shown = InputConfig(kind="volume", size=(16, 16, 16), spacing_mm=3.0)
     assert_array_equal(
-        inputs_of(FreshScan(prepared_scan), shown)["image"], inputs_of(stored, shown)["image"]
+        network_inputs(FreshScan(prepared_scan), shown)["image"],
+        network_inputs(stored, shown)["image"],
     )
     assert_allclose(stored.affine, prepared_scan.affine)
 
 
 def test_a_bag_holds_the_best_candidates_in_order_and_air_for_the_rest(prepared_scan):
-    inputs = inputs_of(FreshScan(prepared_scan), BAG)
+    inputs = network_inputs(FreshScan(prepared_scan), BAG)
     n = len(prepared_scan.candidates)
     assert inputs["image"].shape == (9, 12, 13, 14)
     assert inputs["image"].dtype == np.int16
     assert inputs["present"].tolist() == [1] * n + [0] * (9 - n)
     assert (inputs["image"][n:] == AIR_HU).all()
     assert (inputs["image"][4:6] == AIR_HU).all()  # they lie outside the grid
-    fewer = inputs_of(
+    fewer = network_inputs(
         FreshScan(prepared_scan), InputConfig(kind="bag", size=(12, 13, 14), candidates=2)
     )
     assert_array_equal(fewer["image"], inputs["image"][:2])
@@ -75,14 +76,14 @@ def test_a_crop_lies_around_its_candidate(prepared_scan):
 
     12 voxels whose middle is nearest to 15.2 begin at 10, and so on.
     """
-    image = inputs_of(FreshScan(prepared_scan), BAG)["image"]
+    image = network_inputs(FreshScan(prepared_scan), BAG)["image"]
     assert_array_equal(image[0], prepared_scan.hu[10:22, 15:28, 20:34])
-    moved = inputs_of(FreshScan(prepared_scan), BAG, (1, -2, 3))["image"]
+    moved = network_inputs(FreshScan(prepared_scan), BAG, (1, -2, 3))["image"]
     assert_array_equal(moved[0], prepared_scan.hu[11:23, 13:26, 23:37])
 
 
 def test_a_scan_without_candidates_is_a_bag_of_air():
-    inputs = inputs_of(scan_of(np.zeros((5, 5, 5), np.int16)), BAG)
+    inputs = network_inputs(scan_of(np.zeros((5, 5, 5), np.int16)), BAG)
     assert (inputs["image"] == AIR_HU).all()
     assert not inputs["present"].any()
     assert np.isnan(largest_diameter_mm(scan_of(np.zeros((5, 5, 5), np.int16)), BAG))
@@ -101,7 +102,7 @@ def test_the_largest_diameter_is_among_what_the_network_sees(prepared_scan):
 @given(shape=st.tuples(*[st.integers(4, 40)] * 3), factor=st.sampled_from([1.0, 2.0, 2.5]))
 def test_a_volume_is_centred_with_air_outside(shape, factor):
     shown = InputConfig(kind="volume", size=(16, 12, 20), spacing_mm=factor)
-    image = inputs_of(scan_of(np.full(shape, 100, np.int16)), shown)["image"]
+    image = network_inputs(scan_of(np.full(shape, 100, np.int16)), shown)["image"]
     assert image.shape == shown.size
     inside = image != AIR_HU
     assert (image[inside] == 100).all()
@@ -116,7 +117,7 @@ def test_a_coarse_voxel_is_the_mean_of_what_it_covers():
     hu = np.random.default_rng(0).integers(-1000, 300, (16, 24, 16), np.int16)
     shown = InputConfig(kind="volume", size=(8, 12, 8), spacing_mm=2.0)
     means = hu.reshape(8, 2, 12, 2, 8, 2).mean((1, 3, 5))
-    assert_allclose(inputs_of(scan_of(hu), shown)["image"], means, atol=1.01)  # rounded twice
+    assert_allclose(network_inputs(scan_of(hu), shown)["image"], means, atol=1.01)  # rounded twice
 
 
 def experiment(store, table=None, **more):

@@ -25,7 +25,7 @@ def run_case(case: Case) -> str:
                 volume = read_series(found)
             except LungnetError:
                 continue
-            told = {warned.code for warned in volume.warnings} - ALWAYS_TOLD
+            told = {warning_of.code for warning_of in volume.warnings} - ALWAYS_TOLD
             if case.must_notice and not told and not np.array_equal(volume.hu, TRUTH):
                 return "a wrong volume without a warning"
     except LungnetError:

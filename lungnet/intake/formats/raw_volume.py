@@ -12,7 +12,7 @@ import gzip
 import io
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from lungnet.config.intake import IntakeConfig
 from lungnet.errors import SeriesRefused
 from lungnet.intake import reasons
 from lungnet.intake.geometry.grid import DIRECTION_TOLERANCE
-from lungnet.volume import Warned
+from lungnet.volume import ScanWarning
 
 Packing = Literal["", "zlib", "gzip", "bzip2"]
 
@@ -55,11 +55,11 @@ class RawVolume:
     affine: NDArray[np.float64]
     slope: float = 1.0
     intercept: float = 0.0
-    warnings: tuple[Warned, ...] = ()
+    warnings: tuple[ScanWarning, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
-class VolumeFile:
+class OpenedVolumeFile:
     """A volume file, opened.
 
     Attributes:
@@ -73,12 +73,12 @@ class VolumeFile:
     folder: Path | None = None
 
     @classmethod
-    def of_bytes(cls, data: bytes) -> "VolumeFile":
+    def of_bytes(cls, data: bytes) -> "OpenedVolumeFile":
         """A member of an archive."""
         return cls(io.BytesIO(data), len(data))
 
     @contextmanager
-    def data(self, name: str | None) -> Iterator["VolumeFile"]:
+    def data(self, name: str | None) -> Iterator["OpenedVolumeFile"]:
         """The data file that a header names, or this file: only one in the same folder is opened.
 
         Raises:
@@ -89,22 +89,22 @@ class VolumeFile:
             return
         name = name.removeprefix("./")
         path = None if self.folder is None else self.folder / name
-        if any(part in name for part in "/\\%") or path is None or not path.is_file():
+        if any(character in name for character in "/\\%") or path is None or not path.is_file():
             raise SeriesRefused(
                 reasons.CORRUPT, "the header names a data file that is not one file beside it"
             )
         with path.open("rb") as file:
-            yield VolumeFile(file, path.stat().st_size, self.folder)
+            yield OpenedVolumeFile(file, path.stat().st_size, self.folder)
 
 
-def check_size(shape: list[int], kind: np.dtype[Any], packed: int, limits: IntakeConfig) -> None:
+def check_size(shape: list[int], dtype: np.dtype[Any], packed: int, config: IntakeConfig) -> None:
     """Refuse a header before memory is taken for what it promises.
 
     Args:
         shape: voxels along each axis.
-        kind: of a value.
+        dtype: of a value.
         packed: bytes of the file, or files.
-        limits: the bounds.
+        config: the bounds.
 
     Raises:
         SeriesRefused: no three axes, none along one, no plain numbers, too many voxels, or more
@@ -112,21 +112,21 @@ def check_size(shape: list[int], kind: np.dtype[Any], packed: int, limits: Intak
     """
     if len(shape) != 3:
         raise SeriesRefused(reasons.NOT_CT, f"{len(shape)} dimensions, a CT volume has 3")
-    if kind.kind not in _KINDS:
+    if dtype.kind not in _KINDS:
         raise SeriesRefused(reasons.NOT_CT, "the values are no plain numbers")
     if min(shape) < 1:
         raise SeriesRefused(reasons.CORRUPT, f"{min(shape)} voxels along an axis")
     voxels = math.prod(shape)
-    if voxels > limits.largest_voxels:
+    if voxels > config.largest_voxels:
         raise SeriesRefused(
-            reasons.TOO_LARGE, f"{voxels:,} voxels, at most {limits.largest_voxels:,} are read"
+            reasons.TOO_LARGE, f"{voxels:,} voxels, at most {config.largest_voxels:,} are read"
         )
-    promised = voxels * kind.itemsize
-    most = max(packed * limits.largest_ratio, limits.always_allowed_bytes)
+    promised = voxels * dtype.itemsize
+    most = max(packed * config.largest_ratio, config.always_allowed_bytes)
     if promised > most or promised > max(_LARGE_BYTES, packed * _LARGE_RATIO):
         raise SeriesRefused(
             reasons.TOO_LARGE,
-            f"the header promises {voxels:,} voxels of {kind.itemsize} bytes, the file has "
+            f"the header promises {voxels:,} voxels of {dtype.itemsize} bytes, the file has "
             f"{packed:,}",
         )
 
@@ -157,20 +157,20 @@ def check_affine(affine: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def read_values(
-    source: VolumeFile, kind: np.dtype[Any], shape: list[int], packing: Packing = ""
+    source: OpenedVolumeFile, dtype: np.dtype[Any], shape: list[int], packing: Packing = ""
 ) -> NDArray[Any]:
     """The values from where the file stands to its end: exactly as many as the header promises.
 
     Args:
         source: at the first value.
-        kind: of a value, with its byte order.
+        dtype: of a value, with its byte order.
         shape: in C order.
         packing: how they are compressed; checksums are held.
 
     Raises:
         SeriesRefused: undecodable: there are more or fewer bytes, or they cannot be unpacked.
     """
-    values = np.empty(math.prod(shape) * kind.itemsize, np.uint8)
+    values = np.empty(math.prod(shape) * dtype.itemsize, np.uint8)
     try:
         count, is_more = _fill(values, _unpacked(source.file, packing, len(values) + 1))
     except (EOFError, OSError, zlib.error, ValueError) as error:
@@ -179,18 +179,18 @@ def read_values(
             f"the packed values are broken or end too early ({type(error).__name__})",
         ) from error
     if count < len(values) or is_more:
-        found = f"more than {count:,}" if is_more else f"{count:,}"
+        there = f"more than {count:,}" if is_more else f"{count:,}"
         raise SeriesRefused(
-            reasons.UNDECODABLE, f"{found} bytes of values, the header promises {len(values):,}"
+            reasons.UNDECODABLE, f"{there} bytes of values, the header promises {len(values):,}"
         )
-    return values.view(kind).reshape(shape)
+    return values.view(dtype).reshape(shape)
 
 
 def _fill(values: NDArray[np.uint8], file: IO[bytes]) -> tuple[int, bool]:
     """Read bytes in place, as many as there are; returns how many, and whether the file goes on."""
     count, view = 0, values.data
-    while count < len(values) and (part := file.readinto(view[count : count + _CHUNK])):  # type: ignore[attr-defined]
-        count += part
+    while count < len(values) and (n_read := file.readinto(view[count : count + _CHUNK])):  # type: ignore[attr-defined]
+        count += n_read
     return count, bool(file.read(1))  # which holds the checksum of a packed file
 
 
@@ -206,3 +206,16 @@ def _unpacked(file: IO[bytes], packing: Packing, most: int) -> IO[bytes]:
             raise EOFError
         return io.BytesIO(data)
     return file
+
+
+@dataclass(frozen=True)
+class VolumeFormat:
+    """How files of one format are told and read.
+
+    Attributes:
+        suffixes: what their names end in, lower case.
+        read: from an opened file to its values and geometry.
+    """
+
+    suffixes: tuple[str, ...]
+    read: Callable[[OpenedVolumeFile, IntakeConfig], RawVolume]

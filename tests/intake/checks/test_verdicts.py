@@ -14,7 +14,7 @@ from pydicom.uid import ExplicitVRBigEndian
 
 from lungnet.errors import SeriesRefused
 from lungnet.intake import find_series, inspect_series, read_series
-from lungnet.intake.headers.slice_header import clean
+from lungnet.intake.printable import clean
 
 
 def each(made: list[Dataset], **tags: object) -> list[Dataset]:

@@ -13,7 +13,7 @@ import pytest
 from lungnet import __version__, errors
 from lungnet.cli import doctor
 from lungnet.cli.main import COMMANDS, main, print_json
-from lungnet.errors import LungnetError, SeriesRefused
+from lungnet.errors import ChoiceError, LungnetError, SeriesRefused, UnreadableError
 
 HEAVY = (
     "tensorflow",
@@ -70,13 +70,17 @@ KINDS = sorted(
 )
 
 
+TWO_ARGUMENTS = {
+    SeriesRefused: ("not-ct", "modality is MR"),
+    UnreadableError: ("corrupt", "cannot be read"),
+    ChoiceError: ("model.norm.name", "is 'bach'; did you mean batch?"),
+}
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_expected_failure_is_one_line_and_its_exit_code(kind, failing):
-    error = (
-        SeriesRefused("not-ct", "modality is MR")
-        if kind is SeriesRefused
-        else kind("scan 7: damaged")
-    )
+    arguments = TWO_ARGUMENTS.get(kind, ("scan 7: damaged",))
+    error = kind(*arguments)
     code, told = failing(error)
     assert code == kind.exit_code
     assert told == f"lungnet doctor: {error}\n"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lungnet import __version__
-from lungnet.datasets.network_inputs import FreshScan, inputs_of
+from lungnet.datasets.network_inputs import FreshScan, network_inputs
 from lungnet.errors import BundleError, MachineError, UsageError
 from lungnet.evaluation.calibration import Calibration
 from lungnet.inference import Predictor
@@ -35,7 +35,7 @@ def test_the_answer_is_that_of_keras_calibrated(kind, bundle_of, volumes):
         scan = prepare(volume, experiment.preparation)
         inputs = {
             name: value[None]
-            for name, value in inputs_of(FreshScan(scan), experiment.input).items()
+            for name, value in network_inputs(FreshScan(scan), experiment.input).items()
         }
         outputs = {
             name: np.asarray(value) for name, value in network(inputs, training=False).items()

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from lungnet.config.model import InputConfig, ModelConfig
+from lungnet.errors import ChoiceError
 from lungnet.layers import ACTIVATIONS, BAG_POOLINGS, NORMS, POOLINGS
 from lungnet.models.architectures import ARCHITECTURES
 from lungnet.models.build import build_model
-from lungnet.models.lookup import ChoiceError
 
 SHOWN = {
     "nodule 2D": InputConfig(kind="nodule", size=(8, 9)),

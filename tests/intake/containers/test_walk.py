@@ -15,7 +15,7 @@ from lungnet.errors import InputError, SeriesRefused
 from lungnet.intake import find_series, read_series
 
 
-def warned(paths: list[Path]) -> dict[str, str]:
+def warning_of(paths: list[Path]) -> dict[str, str]:
     (found,) = find_series(paths)
     volume = read_series(found)
     np.testing.assert_array_equal(volume.hu, chest()[: len(volume.hu)])
@@ -25,8 +25,8 @@ def warned(paths: list[Path]) -> dict[str, str]:
 def test_a_file_that_is_named_beside_its_folder_is_read_once(tmp_path: Path) -> None:
     folder = write_series(tmp_path / "a", chest())
     files = sorted(folder.iterdir())
-    assert not warned([files[0], folder, files[1], folder / ".." / "a"])
-    assert not warned([*files, files[3]])
+    assert not warning_of([files[0], folder, files[1], folder / ".." / "a"])
+    assert not warning_of([*files, files[3]])
 
 
 def test_a_series_may_lie_at_relative_and_absolute_paths(
@@ -36,7 +36,7 @@ def test_a_series_may_lie_at_relative_and_absolute_paths(
     write(tmp_path / "a", made[:5])
     write(tmp_path / "b", made[5:], ["5", "6", "7"])
     monkeypatch.chdir(tmp_path)
-    assert not warned([Path("a"), tmp_path / "b"])
+    assert not warning_of([Path("a"), tmp_path / "b"])
 
 
 def test_a_folder_that_cannot_be_read_is_told(
@@ -89,7 +89,7 @@ def test_what_is_left_of_a_lost_slice_is_noticed(tmp_path: Path, left: bytes | N
         last.symlink_to(tmp_path / "nowhere")
     else:
         last.write_bytes(left)
-    assert "unreadable-beside" in warned([folder])
+    assert "unreadable-beside" in warning_of([folder])
 
 
 @pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless])
@@ -132,7 +132,7 @@ def test_folders_may_be_deeper_than_calls_may_nest(tmp_path: Path) -> None:
         folder.mkdir()
     try:
         write_series(folders[-1] / "a", chest())
-        assert not warned([tmp_path])
+        assert not warning_of([tmp_path])
     finally:
         shutil.rmtree(folders[-1] / "a")
         for folder in reversed(folders):

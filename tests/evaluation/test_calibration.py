@@ -84,7 +84,7 @@ def test_separated_patients_do_not_become_certain():
 
 def test_it_travels_as_json_and_pickle():
     found = fit_calibration(*draw(50, 0.7, 0.3), "platt")
-    assert Calibration.from_json(json.loads(json.dumps(found.as_json()))) == found
+    assert Calibration.from_json(json.loads(json.dumps(found.to_json()))) == found
     assert pickle.loads(pickle.dumps(found)) == found
 
 

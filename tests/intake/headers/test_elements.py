@@ -17,8 +17,9 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from lungnet.intake.headers.elements import OddHeaderError, ShortHeaderError, read_elements
-from lungnet.intake.headers.parsing import WANTED
+from lungnet.errors import IncompleteHeaderError, MalformedHeaderError
+from lungnet.intake.headers.elements import read_elements
+from lungnet.intake.headers.tags import READ_TAGS
 
 
 def file_bytes(syntax: str) -> bytes:
@@ -28,9 +29,9 @@ def file_bytes(syntax: str) -> bytes:
 
 
 def same_as_pydicom(data: bytes) -> int:
-    elements = read_elements(data, WANTED, is_whole=True)
+    elements = read_elements(data, READ_TAGS, is_whole=True)
     dataset = dcmread(io.BytesIO(data), stop_before_pixels=True)
-    for tag in WANTED:
+    for tag in READ_TAGS:
         element = dataset.get_item(tag) if tag in dataset else None
         if element is not None and isinstance(element.value, bytes):
             assert elements.values.get(tag) == element.value
@@ -52,8 +53,8 @@ def test_a_cut_header_is_told_apart_from_a_whole_one(cut: int) -> None:
     data = file_bytes(ExplicitVRLittleEndian)[:cut]
     for is_whole in (True, False):
         try:
-            elements = read_elements(data, WANTED, is_whole=is_whole)
-        except (OddHeaderError, ShortHeaderError):
+            elements = read_elements(data, READ_TAGS, is_whole=is_whole)
+        except (MalformedHeaderError, IncompleteHeaderError):
             continue
         assert elements.pixel_offset <= cut  # cut exactly between two elements, or after the last
 
@@ -61,8 +62,8 @@ def test_a_cut_header_is_told_apart_from_a_whole_one(cut: int) -> None:
 @given(noise=st.binary(max_size=600))
 @settings(max_examples=100, deadline=None)
 def test_noise_after_the_prefix_never_escapes_as_another_error(noise: bytes) -> None:
-    with suppress(OddHeaderError):
-        read_elements(bytes(128) + b"DICM" + noise, WANTED, is_whole=True)
+    with suppress(MalformedHeaderError):
+        read_elements(bytes(128) + b"DICM" + noise, READ_TAGS, is_whole=True)
 
 
 @pytest.mark.real_data
@@ -75,7 +76,7 @@ def test_the_walk_finds_what_pydicom_finds_in_real_files(shared_data: Path) -> N
         data = path.read_bytes()
         try:
             dcmread(io.BytesIO(data), stop_before_pixels=True)
-            read_elements(data, WANTED, is_whole=True)
+            read_elements(data, READ_TAGS, is_whole=True)
         except Exception:
             continue  # one of the two refuses: other tests hold the verdict
         same_as_pydicom(data)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lungnet.config.preparation import PreparationConfig
 from lungnet.preprocessing import prepare
 from lungnet.seeds import stream
-from lungnet.volume import Volume, Warned, to_voxels
+from lungnet.volume import ScanWarning, Volume, to_voxels
 
 SPEC = PreparationConfig()
 
@@ -55,7 +55,7 @@ def test_the_box_holds_the_lungs_and_the_margin_and_little_more(chest):
 
 
 def test_all_that_is_known_travels_and_nothing_is_drawn_by_chance(chest):
-    told = Warned("lossy", "the pixels went through lossy compression")
+    told = ScanWarning("lossy", "the pixels went through lossy compression")
     volume = Volume(chest.volume.hu, chest.volume.affine, "p1", "1.2.3", (told,))
     one, two = prepare(volume, SPEC), prepare(volume, SPEC)
     assert told in one.warnings

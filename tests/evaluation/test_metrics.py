@@ -82,7 +82,7 @@ def test_calibration_error_over_equal_mass_bins():
 
 def test_the_same_table_gives_the_same_figures_in_any_order_of_rows_but_for_rounding():
     table = table_of()
-    one, two = evaluate_table(table, QUICK).as_json(), evaluate_table(table, QUICK).as_json()
+    one, two = evaluate_table(table, QUICK).to_json(), evaluate_table(table, QUICK).to_json()
     assert one == two
     assert json.loads(json.dumps(one, allow_nan=False)) == one
     turned = evaluate_table(table.iloc[::-1], QUICK)
@@ -164,12 +164,12 @@ def test_out_of_fold_rows_take_the_threshold_of_the_other_folds():
 
 def test_a_given_threshold_and_none_to_choose_on():
     assert (
-        evaluate_table(table_of(), EvaluationOptions(threshold=0.2, replicates=200)).as_json()[
+        evaluate_table(table_of(), EvaluationOptions(threshold=0.2, replicates=200)).to_json()[
             "threshold"
         ]["source"]
         == "given"
     )
-    assert evaluate_table(table_of(), QUICK).as_json()["threshold"] == {
+    assert evaluate_table(table_of(), QUICK).to_json()["threshold"] == {
         "value": 0.5,
         "source": "default",
         "by_fold": {},

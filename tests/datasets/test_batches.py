@@ -134,7 +134,7 @@ def test_the_batches_fit_the_network_they_are_made_for(batches, shown):
     from lungnet.models.build import build_model
 
     network = build_model(ModelConfig(channels=(2,)), shown)
-    spec = batches.input_spec(shown)
+    spec = batches.input_tensor_specs(shown)
     assert {tensor.name: (tuple(tensor.shape[1:]), tensor.dtype) for tensor in network.inputs} == {
         name: (tuple(part.shape), part.dtype.name) for name, part in spec.items()
     }
@@ -147,7 +147,10 @@ def test_a_damaged_scan_is_told_as_what_it_is(batches):
         raise StoreError("scan 1: damaged")
 
     broken = Cohort(pd.DataFrame({"label": [0, 1]}), read, False, None)
-    with pytest.raises(StoreError, match="scan 1: damaged"), batches.telling(broken) as told:
+    with (
+        pytest.raises(StoreError, match="scan 1: damaged"),
+        batches.with_cohort_errors(broken) as told,
+    ):
         listed(batches.plain_batches(told, [0, 1], 1, NODULE))
-    with pytest.raises(KeyError), batches.telling(cohort()):
+    with pytest.raises(KeyError), batches.with_cohort_errors(cohort()):
         raise KeyError("ours")

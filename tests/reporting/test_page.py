@@ -224,7 +224,7 @@ def test_the_metrics_beside_the_page_are_the_metrics(tmp_path):
     table = table_of()
     page_of(tmp_path, table)
     written = json.loads((tmp_path / "report/metrics.json").read_text())
-    assert written == json.loads(json.dumps(evaluate_table(table, QUICK).as_json()))
+    assert written == json.loads(json.dumps(evaluate_table(table, QUICK).to_json()))
     for key in (
         "n",
         "positives",

@@ -36,13 +36,13 @@ def test_a_line_of_many_points_is_a_short_path():
     drawn = chart()
     steps = np.sort(np.random.default_rng(0).random(200_000))
     drawn.line(steps, np.sort(steps), "model")
-    assert len(drawn.parts[0]) < 60_000
+    assert len(drawn.elements[0]) < 60_000
 
 
 def test_corners_survive_and_straight_runs_do_not():
     drawn = chart()
     drawn.line([0, 0, 0, 0.5, 1], [0, 0.5, 1, 1, 1], "model")
-    assert drawn.parts[0].count("L") == 2
+    assert drawn.elements[0].count("L") == 2
 
 
 def test_a_path_of_nothing_is_no_error():
