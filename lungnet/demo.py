@@ -4,7 +4,6 @@ What is done is not done again.
 """
 
 import logging
-import os
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -13,7 +12,9 @@ from lungnet.config.load import load_experiment
 from lungnet.config.phantom import PhantomConfig
 from lungnet.errors import ConfigError
 from lungnet.evaluation.metrics import Metrics
+from lungnet.processes.worker_pool import default_jobs
 from lungnet.progress import track
+from lungnet.run_folder import RunFolder
 
 log = logging.getLogger("lungnet")
 
@@ -32,24 +33,25 @@ def walk(out: Path) -> str:
 
     Everything is a function of the seed in configs/demo.yaml, to the last bit on one machine.
     """
-    raw, store, run, report = (out.resolve() / name for name in ("raw", "store", "run", "report"))
+    raw, store, report = (out.resolve() / name for name in ("raw", "store", "report"))
+    run = RunFolder(out.resolve() / "run")
     with as_file(files("lungnet") / "configs" / "demo.yaml") as path:
         experiment = load_experiment(path, [f"data.path={store}"])
     log.info("1 of 4: %d synthetic chests as DICOM, %s", PATIENTS, raw)
     _make_chests(raw, experiment.seed)
     log.info("2 of 4: prepare them, %s", store)
     _prepare(raw, store, experiment)
-    log.info("3 of 4: train, %s", run)
+    log.info("3 of 4: train, %s", run.path)
     _train(experiment, run)
     log.info("4 of 4: evaluate the held-out patients, %s", report)
     metrics, page = _report(run, report)
-    return _words(metrics, page)
+    return _summary(metrics, page)
 
 
 def _make_chests(raw: Path, seed: int) -> None:
     from lungnet.phantom.cohort import make_cohort
 
-    make_cohort(raw, PATIENTS, seed, CHESTS, jobs=os.cpu_count() or 1)
+    make_cohort(raw, PATIENTS, seed, CHESTS, jobs=default_jobs())
 
 
 def _prepare(raw: Path, store: Path, experiment: Experiment) -> None:
@@ -59,13 +61,13 @@ def _prepare(raw: Path, store: Path, experiment: Experiment) -> None:
     labels = read_labels(raw / "labels.csv")
     series_list = find_series([raw], experiment.preparation.intake)
     rows = fill_store(
-        series_list, store, experiment.preparation, jobs=os.cpu_count() or 1, labels=labels
+        series_list, store, experiment.preparation, jobs=default_jobs(), labels=labels
     )
     for _ in track(rows, "prepare", total=len(series_list)):
         pass
 
 
-def _train(experiment: Experiment, run: Path) -> None:
+def _train(experiment: Experiment, run: RunFolder) -> None:
     if _is_done(experiment, run):
         log.info("the run is whole already")
         return
@@ -73,25 +75,24 @@ def _train(experiment: Experiment, run: Path) -> None:
     from lungnet.training.train import train
 
     with EpochBar(experiment) as bar:
-        train(experiment, run, resume=True, epoch_done=bar.epoch_done)
+        train(experiment, run.path, resume=True, epoch_done=bar.epoch_done)
 
 
-def _is_done(experiment: Experiment, run: Path) -> bool:
+def _is_done(experiment: Experiment, run: RunFolder) -> bool:
     try:
-        return (run / "metrics.json").is_file() and load_experiment(
-            run / "config.yaml"
-        ).config_hash() == experiment.config_hash()
+        stored_hash = load_experiment(run.config).config_hash()
     except ConfigError:
         return False
+    return run.metrics.is_file() and stored_hash == experiment.config_hash()
 
 
-def _report(run: Path, report: Path) -> tuple[Metrics, Path]:
+def _report(run: RunFolder, report: Path) -> tuple[Metrics, Path]:
     from lungnet.reporting.run_report import report_predictions
 
-    return report_predictions(run, report)
+    return report_predictions(run.path, report)
 
 
-def _words(metrics: Metrics, page: Path) -> str:
+def _summary(metrics: Metrics, page: Path) -> str:
     from lungnet.reporting.sentences import headline
 
     return f"{headline(metrics)}\nreport: {page}"

@@ -59,6 +59,20 @@ def replacing(path: Path, *, sync_each: bool = True) -> Iterator[Path]:
         raise
 
 
+def read_bounded(path: Path, largest_bytes: int) -> bytes:
+    """The bytes of a file that should be small.
+
+    Raises:
+        OSError: it cannot be read, or is larger (EFBIG, which says how large it may be).
+    """
+    with path.open("rb") as file:
+        data = file.read(largest_bytes + 1)
+    if len(data) > largest_bytes:
+        text = f"too long, at most {largest_bytes:,} bytes are read"
+        raise OSError(errno.EFBIG, text, str(path))
+    return data
+
+
 def machine_error(error: OSError, path: Path) -> MachineError:
     """The one sentence for an operating-system failure at `path`."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

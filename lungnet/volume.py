@@ -17,6 +17,9 @@ AIR_HU = -1024
 """HU of everything outside the scanner's field of view: the lowest value a 12-bit CT stores with
 the usual intercept."""
 
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""NIfTI and NRRD may speak of RAS: x and y change sign, and the same matrix leads back."""
+
 Triple = tuple[float, float, float]
 
 

@@ -16,14 +16,14 @@ def run(args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from lungnet.cli.main import print_json
+    from lungnet.cli.tables import print_table
     from lungnet.doctor import examine
 
     findings = examine()
     if args.json:
         print_json({"findings": [asdict(finding) for finding in findings]})
     else:
-        for finding in findings:
-            print(
-                f"{'ok  ' if finding.works else 'WILL NOT WORK '} {finding.what}: {finding.found}"
-            )
+        verdicts = {True: "ok", False: "WILL NOT WORK"}
+        rows = ((verdicts[finding.works], finding.what, finding.found) for finding in findings)
+        print_table(("verdict", "what", "found"), rows)
     return 0 if all(finding.works for finding in findings) else 3

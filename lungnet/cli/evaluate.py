@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Score, write, and tell the headline figures."""
     from lungnet.cli.main import print_json
+    from lungnet.cli.tables import print_table
     from lungnet.errors import UsageError
     from lungnet.reporting.run_report import report_predictions
 
@@ -69,6 +70,6 @@ def run(args: argparse.Namespace) -> None:
 
     print(f"{metrics.verdict}: {headline(metrics)}")
     print(diameter_sentence(metrics))
-    for line in key_figures(metrics):
-        print(f"  {line.name:<32} {line.model:>9}  {line.interval}")
+    lines = key_figures(metrics)
+    print_table(("figure", "model", "interval"), ((x.name, x.model, x.interval) for x in lines))
     print(f"report: {page}")

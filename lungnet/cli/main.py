@@ -27,6 +27,9 @@ COMMANDS = (
     "doctor",
 )
 
+COMPLETING = "_ARGCOMPLETE"
+"""Set by a shell that asks for completions (`eval "$(register-python-argcomplete lungnet)"`)."""
+
 DONE, BUG, INTERRUPTED = 0, 1, 130
 
 log = logging.getLogger("lungnet")
@@ -35,11 +38,15 @@ log = logging.getLogger("lungnet")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code of the contract in docs/architecture.md."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(
-            stream, TextIOWrapper
-        ):  # an id that the terminal's encoding lacks must not end a command
+        # An id that the terminal's encoding lacks must not end a command.
+        if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    args = _parser().parse_args(arguments)
+    parser = _parser()
+    if COMPLETING in os.environ:
+        import argcomplete
+
+        argcomplete.autocomplete(parser)
+    args = parser.parse_args(arguments)
     _set_up_logging(quiet=args.quiet, debug=args.debug)
     try:
         return int(args.call(args) or DONE)
@@ -70,14 +77,8 @@ def _sentence_and_code(error: BaseException) -> tuple[str, int]:
         return "not enough memory; use fewer --jobs or a smaller batch", LungnetError.exit_code
     # A bug of ours. The type and place help us; the message might quote a patient's data and stays
     # out.
-    return (
-        (
-            f"a bug of lungnet ({type(error).__name__} at {_location(error)}); run again with "
-            f"--debug and "
-            "report it"
-        ),
-        BUG,
-    )
+    where = f"{type(error).__name__} at {_location(error)}"
+    return f"a bug of lungnet ({where}); run again with --debug and report it", BUG
 
 
 def _location(error: BaseException) -> str:
@@ -100,7 +101,7 @@ def print_json(value: Any) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from lungnet import __version__
+    from lungnet.version import __version__
 
     parser = argparse.ArgumentParser(
         prog="lungnet",

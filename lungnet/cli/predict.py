@@ -1,8 +1,12 @@
 """`lungnet predict`: a probability for each series."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from lungnet.cli.series import add_series_arguments, find_all_series, pseudonyms_of
+
+if TYPE_CHECKING:
+    from lungnet.inference import Prediction
 
 SUMMARY = "answer for new series with a trained bundle: a row per series"
 EXAMPLE = "lungnet predict runs/demo/bundle data/raw --json"
@@ -21,41 +25,31 @@ def run(args: argparse.Namespace) -> int | None:
     from pathlib import Path
 
     from lungnet.cli.main import print_json
-    from lungnet.inference import Predictor
+    from lungnet.cli.tables import print_table
+    from lungnet.inference import Predictor, bundle_folder
     from lungnet.progress import track
 
-    model = Path(args.model)
-    predictor = Predictor(model / "bundle" if (model / "bundle").is_dir() else model)
-    series_list = find_all_series(
-        args.paths, predictor.bundle.experiment.preparation.intake, pseudonyms_of(args)
-    )
+    predictor = Predictor(bundle_folder(Path(args.model)))
+    bounds = predictor.bundle.experiment.preparation.intake
+    series_list = find_all_series(args.paths, bounds, pseudonyms_of(args))
     rows = list(track(predictor.predict_series(series_list), "predict", total=len(series_list)))
+    refused = sum(row.status == "refused" for row in rows)
     is_synthetic = bool(predictor.bundle.training.get("synthetic"))
     if args.json:
-        print_json(
-            {
-                "model": str(model),
-                "trained_on_synthetic": is_synthetic,
-                "series": [asdict(row) for row in rows],
-            }
-        )
+        series = [asdict(row) for row in rows]
+        model = {"model": args.model, "trained_on_synthetic": is_synthetic}
+        print_json({**model, "series": series})
     else:
-        for row in rows:
-            answer = (
-                f"refused: {row.reason}: {row.detail}"
-                if row.probability is None
-                else f"{row.probability:.3f}"
-            )
-            codes = (
-                f"  ({', '.join(sorted({warned.code for warned in row.warnings}))})"
-                if row.warnings
-                else ""
-            )
-            print(f"{row.patient_id or '-'}  {row.series_uid or row.path}  {answer}{codes}")
-        refused = sum(row.status == "refused" for row in rows)
+        print_table(("patient", "series", "probability", "what to know"), map(_cells, rows))
         print(f"{len(rows)} series: {len(rows) - refused} answered, {refused} refused")
-        print(
-            "Research use, not a medical device."
-            + (" The model was trained on synthetic chests only." if is_synthetic else "")
-        )
-    return 3 if args.strict and any(row.status == "refused" for row in rows) else None
+        trained_on = " The model was trained on synthetic chests only." if is_synthetic else ""
+        print(f"Research use, not a medical device.{trained_on}")
+    return 3 if args.strict and refused else None
+
+
+def _cells(row: "Prediction") -> tuple[str, ...]:
+    codes = ", ".join(sorted({warning.code for warning in row.warnings}))
+    names = row.patient_id or "-", row.series_uid or row.path
+    if row.probability is None:
+        return (*names, "refused", f"{row.reason}: {row.detail}")
+    return (*names, f"{row.probability:.3f}", codes)

@@ -24,10 +24,8 @@ SUMMARY = (
 )
 EXAMPLE = "lungnet prepare data/raw --out data/store --labels data/labels.csv"
 
-BYTES_PER_JOB = 1_000_000_000
-"""Memory that one worker may need for a long series of 512 x 512 slices."""
 
-SHOWN = 20
+MOST_LISTED = 20
 """Refused series that are listed by line; the store's refused.csv lists all."""
 
 log = logging.getLogger("lungnet")
@@ -59,6 +57,7 @@ def run(args: argparse.Namespace) -> int | None:
     """Find, prepare, report."""
     import time
 
+    from lungnet.processes.worker_pool import default_jobs
     from lungnet.progress import track
     from lungnet.store import fill_store, read_labels
 
@@ -86,15 +85,6 @@ def run(args: argparse.Namespace) -> int | None:
     return 3 if args.strict and counts["refused"] else None
 
 
-def default_jobs() -> int:
-    """One process per core that we may use, and no more than memory allows."""
-    import os
-
-    cores = len(os.sched_getaffinity(0))
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return max(1, min(cores, free // BYTES_PER_JOB))
-
-
 def _jobs(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 1024:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes, 1 to 1024")
@@ -103,13 +93,13 @@ def _jobs(text: str) -> int:
 
 def _print(out: Path, rows: "list[PreparedRow]", counts: Counter[str]) -> None:
     refused = [row for row in rows if row.status == "refused"]
-    for row in refused[:SHOWN]:
+    for row in refused[:MOST_LISTED]:
         print(
             f"refused  {row.patient_id or '-'}  {row.series_uid or row.path}  {row.reason}: "
             f"{row.detail}"
         )
-    if len(refused) > SHOWN:
-        print(f"... and {len(refused) - SHOWN} more, see {out / 'refused.csv'}")
+    if len(refused) > MOST_LISTED:
+        print(f"... and {len(refused) - MOST_LISTED} more, see {out / 'refused.csv'}")
     print(
         f"{out}: {counts['prepared']} series prepared, {counts['reused']} reused, "
         f"{counts['refused']} refused"

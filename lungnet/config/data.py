@@ -1,6 +1,6 @@
 """Settings of the cohort: where it lies, what kind it is, and how its patients are split."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -30,7 +30,7 @@ class SplitConfig(Section):
 class DataConfig(Section):
     """The cohort an experiment learns from."""
 
-    kind: Literal["store", "nodules"] = "store"
+    kind: str = "store"
     """`store`: a folder made by `lungnet prepare`; `nodules`: an npz of crops around nodules (image
     or crop, label, patient)."""
 

@@ -14,12 +14,13 @@ from pydantic import BaseModel, ValidationError
 from lungnet.config.experiment import Experiment
 from lungnet.config.preparation import PreparationConfig
 from lungnet.config.section import Section
+from lungnet.config.sources import Sources, nearest_source
 from lungnet.errors import ConfigError
+from lungnet.files import read_bounded
 
 LARGEST_BYTES = 1_000_000
 """A configuration is a page, not a book; more is refused before it is parsed."""
 
-Sources = dict[str, str]
 Validated = TypeVar("Validated", bound=Section)
 
 
@@ -109,13 +110,7 @@ def _read(path: Path, children: tuple[Path, ...]) -> tuple[dict[str, Any], Sourc
 
 def _text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST_BYTES + 1)
-        if len(data) > LARGEST_BYTES:
-            raise ConfigError(
-                f"{path}: too long; a configuration has at most {LARGEST_BYTES:,} bytes"
-            )
-        text = data.decode("utf-8-sig")
+        text = read_bounded(path, LARGEST_BYTES).decode("utf-8-sig")
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; expected a configuration in YAML") from None
     except UnicodeDecodeError:
@@ -208,10 +203,7 @@ def _sentence(error: ValidationError, sources: Sources, path: Path) -> str:
     )
     names = [str(name) for name in first["loc"]]
     key = ".".join(names)
-    where = key
-    while where and where not in sources:
-        where = where.rpartition(".")[0]
-    source = sources.get(where) or str(path)
+    source = nearest_source(sources, key) or sources.get("", str(path))
     count_text = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{source}: {_problem(first, key, names)}{count_text}"
 

@@ -50,12 +50,44 @@ class Schedule:
         ]
 
 
+@dataclass(frozen=True, eq=False)
+class TaskBatches:
+    """The batches that one network is trained and stopped on.
+
+    Attributes:
+        cohort: gives the samples.
+        input_config: what the network is fed with.
+        schedule: the rows that give gradients, in which order.
+        augmentation: random changes to them.
+        validation: rows that choose the best epoch.
+    """
+
+    cohort: Cohort
+    input_config: InputConfig
+    schedule: Schedule
+    augmentation: AugmentationConfig
+    validation: Sequence[int]
+
+    def training(self, epochs: range) -> tf.data.Dataset:
+        """Augmented batches over all the epochs on end."""
+        return training_batches(
+            self.cohort, self.schedule, epochs, self.input_config, self.augmentation
+        )
+
+    def held_out(self) -> tf.data.Dataset:
+        """The validation rows as they are."""
+        return plain_batches(
+            self.cohort, self.validation, self.schedule.batch_size, self.input_config
+        )
+
+
 @contextmanager
 def with_cohort_errors(cohort: Cohort) -> Iterator[Cohort]:
     """The cohort, whose expected failures come out of TensorFlow's pipeline as what they are."""
     failures: list[LungnetError] = []
 
     def read(row: int, offset: tuple[int, ...]) -> Inputs:
+        """Read, or keep what went wrong for later."""
         try:
             return cohort.read(row, offset)
         except LungnetError as error:
@@ -83,6 +115,7 @@ def training_batches(
     )
 
     def sample(epoch: NDArray[np.int64], row: NDArray[np.int64]) -> tuple[NDArray[np.generic], ...]:
+        """A row's inputs, changed, and its label."""
         rng = stream(schedule.seed, "augmentation", int(epoch), int(row))
         inputs = cohort.read(int(row), draw_offset(augmentation, len(input_config.size), rng))
         image = inputs["image"]
@@ -104,6 +137,7 @@ def plain_batches(
     draws = np.stack([np.zeros(len(rows), np.int64), np.asarray(rows, np.int64)], 1)
 
     def sample(epoch: NDArray[np.int64], row: NDArray[np.int64]) -> tuple[NDArray[np.generic], ...]:
+        """A row's inputs as they are, and its label."""
         del epoch
         return _flat(cohort.read(int(row), (0,) * len(input_config.size)), cohort, int(row))
 
@@ -130,6 +164,7 @@ def _dataset(
     types = [*(tensor_spec.dtype for tensor_spec in spec.values()), tf.float32]
 
     def read(draw: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        """From (epoch, row) to named tensors of known shapes."""
         *values, label = tf.numpy_function(sample, [draw[0], draw[1]], types, stateful=False)
         inputs = {
             name: tf.ensure_shape(value, tensor_spec.shape)

@@ -1,11 +1,15 @@
 """A cohort: who was scanned, what is known of them, and a way to read what the network is shown."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from lungnet.config.data import DataConfig
+from lungnet.config.model import InputConfig
+from lungnet.config.preparation import PreparationConfig
 
 Inputs = dict[str, NDArray[np.generic]]
 """What the network is shown of one sample, by the names of its inputs."""
@@ -35,3 +39,39 @@ class Cohort:
     def __len__(self) -> int:
         """Number of samples."""
         return len(self.table)
+
+
+@dataclass(frozen=True, eq=False)
+class SliceToShow:
+    """One slice of a sample for people.
+
+    Attributes:
+        hu: `int16`, shape (y, x).
+        ring: (row, column, radius) of a circle around what matters, in pixels; None for none.
+        is_close_up: whether it is small and should be enlarged.
+    """
+
+    hu: NDArray[np.int16]
+    ring: tuple[float, float, int] | None = None
+    is_close_up: bool = False
+
+
+@dataclass(frozen=True)
+class CohortKind:
+    """An adapter: how cohorts of one kind are checked, read and shown.
+
+    Attributes:
+        input_kinds: values of `input.kind` that it can feed.
+        check: refuses settings that do nothing for this kind.
+        load: reads the cohort.
+        slices_to_show: of some samples by `series_uid`; samples that are not there are left out.
+        limits: what a reader of a report should know of such data, a sentence each.
+        slices_caption: what the slices show, in a few words.
+    """
+
+    input_kinds: frozenset[str]
+    check: Callable[[DataConfig, PreparationConfig], None]
+    load: Callable[[DataConfig, InputConfig, PreparationConfig], Cohort]
+    slices_to_show: Callable[[DataConfig, InputConfig, Iterable[str]], dict[str, list[SliceToShow]]]
+    limits: tuple[str, ...]
+    slices_caption: str

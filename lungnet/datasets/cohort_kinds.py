@@ -1,16 +1,33 @@
-"""From `data.kind` to the adapter that reads such a cohort."""
+"""COHORT_KINDS: from `data.kind` to the adapter that reads such a cohort."""
 
-from pathlib import Path
+from lungnet.config.data import DataConfig
+from lungnet.config.lookup import choose
+from lungnet.config.model import InputConfig
+from lungnet.config.preparation import PreparationConfig
+from lungnet.datasets.cohort import Cohort, CohortKind
+from lungnet.datasets.nodule_cohort import NODULES
+from lungnet.datasets.store_cohort import STORE
+from lungnet.errors import ChoiceError
 
-from lungnet.config.experiment import Experiment
-from lungnet.datasets.cohort import Cohort
-from lungnet.datasets.nodule_cohort import nodule_cohort
+COHORT_KINDS: dict[str, CohortKind] = {"store": STORE, "nodules": NODULES}
+"""Name -> adapter."""
 
 
-def load_cohort(experiment: Experiment) -> Cohort:
-    """The cohort of an experiment; errors are those of its adapter."""
-    if experiment.data.kind == "nodules":
-        return nodule_cohort(Path(experiment.data.path), experiment.input)
-    from lungnet.datasets.store_cohort import store_cohort
+def load_cohort(
+    data: DataConfig, input_config: InputConfig, preparation: PreparationConfig
+) -> Cohort:
+    """The cohort of an experiment.
 
-    return store_cohort(experiment)
+    Raises:
+        ChoiceError: no such kind, or one that cannot feed such an input.
+        LungnetError: whatever its adapter raises.
+    """
+    kind = choose(COHORT_KINDS, data.kind, "data.kind")
+    if input_config.kind not in kind.input_kinds:
+        feeds = " and ".join(sorted(kind.input_kinds))
+        raise ChoiceError(
+            "input.kind",
+            f"{input_config.kind} cannot be fed from data.kind {data.kind}: {feeds} can",
+        )
+    kind.check(data, preparation)
+    return kind.load(data, input_config, preparation)

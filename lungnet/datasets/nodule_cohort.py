@@ -3,6 +3,7 @@
 import logging
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lungnet.config.data import DataConfig
 from lungnet.config.model import InputConfig
-from lungnet.datasets.cohort import Cohort, Inputs
-from lungnet.errors import ConfigError, InputError
+from lungnet.config.preparation import PreparationConfig
+from lungnet.datasets.cohort import Cohort, CohortKind, Inputs, SliceToShow
+from lungnet.errors import ChoiceError, ConfigError, InputError
 
 log = logging.getLogger("lungnet")
 
@@ -75,9 +78,39 @@ def nodule_cohort(path: Path, input_config: InputConfig) -> Cohort:
     images, table = images[is_usable.to_numpy()], table[is_usable].reset_index(drop=True)
 
     def read(row: int, offset: tuple[int, ...]) -> Inputs:
+        """The middle of a row's image."""
         return {"image": centre_crop(images[row], input_config.size, offset)}
 
     return Cohort(table=table, read=read, is_synthetic=False, preparation_hash=None)
+
+
+def _load(data: DataConfig, input_config: InputConfig, preparation: PreparationConfig) -> Cohort:
+    del preparation  # the npz is prepared; `_check` refuses settings of it
+    return nodule_cohort(Path(data.path), input_config)
+
+
+def _check(data: DataConfig, preparation: PreparationConfig) -> None:
+    key = "data.labels" if data.labels is not None else "preparation"
+    if data.labels is not None or preparation != PreparationConfig():
+        raise ChoiceError(
+            key,
+            "does nothing with data.kind nodules, whose npz is prepared and labeled; leave it out",
+        )
+
+
+def _slices_to_show(
+    data: DataConfig, input_config: InputConfig, series_uids: Iterable[str]
+) -> dict[str, list[SliceToShow]]:
+    """The image that the network sees, or the middle slice of the crop."""
+    cohort = nodule_cohort(Path(data.path), input_config)
+    row_of = {uid: row for row, uid in enumerate(cohort.table["series_uid"])}
+    slices = {}
+    for uid in series_uids:
+        if uid in row_of:
+            image = cohort.read(row_of[uid], (0,) * len(input_config.size))["image"]
+            flat = image if image.ndim == 2 else image[image.shape[0] // 2]
+            slices[uid] = [SliceToShow(flat.astype(np.int16), is_close_up=True)]
+    return slices
 
 
 def centre_crop(
@@ -162,3 +195,24 @@ def _column(
         expected = "text or whole numbers" if "U" in dtype_kinds else "numbers"
         raise InputError(f"{path}: {name} is {arrays[name].dtype}; expected {expected}")
     return arrays[name]
+
+
+NODULES = CohortKind(
+    input_kinds=frozenset(["nodule"]),
+    check=_check,
+    load=_load,
+    slices_to_show=_slices_to_show,
+    limits=(
+        (
+            "The labels are those of the file of nodules; readers' ratings of malignancy are an "
+            "opinion, not pathology."
+        ),
+        (
+            "Each image is centred on a nodule that someone found: finding it is not part of what "
+            "is "
+            "scored."
+        ),
+    ),
+    slices_caption="the nodule, or its middle slice, at a lung window",
+)
+"""`data.kind: nodules`."""

@@ -11,9 +11,8 @@ from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
 from lungnet.config.data import DataConfig
 from lungnet.errors import InputError
+from lungnet.run_folder import TEST, TRAIN, VALIDATION
 from lungnet.seeds import derive
-
-TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
 
 def draw_splits(table: pd.DataFrame, config: DataConfig, seed: int) -> list[pd.Series]:

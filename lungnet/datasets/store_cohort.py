@@ -1,69 +1,122 @@
 """Cohort adapter for a prepared store with labels."""
 
 import logging
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from lungnet.config.experiment import Experiment
-from lungnet.datasets.cohort import Cohort, Inputs
-from lungnet.datasets.network_inputs import largest_diameter_mm, network_inputs
+from lungnet.config.data import DataConfig
+from lungnet.config.model import InputConfig
+from lungnet.config.preparation import PreparationConfig
+from lungnet.datasets.cohort import Cohort, CohortKind, Inputs, SliceToShow
+from lungnet.datasets.network_inputs import (
+    centered,
+    coarse_volume,
+    largest_diameter_mm,
+    network_inputs,
+)
 from lungnet.errors import InputError, UsageError
-from lungnet.store import Store, read_labels
+from lungnet.store import Store, StoredScan, read_labels
+from lungnet.volume import to_voxels
 
 log = logging.getLogger("lungnet")
 
-VOLUMES_KEPT = 256
+CACHED_VOLUMES = 256
 """Coarse volumes kept in memory, below a megabyte each: making one reads a whole scan."""
 
 
-def store_cohort(experiment: Experiment) -> Cohort:
+CLOSE_UP_VOXELS = 56
+CLOSE_UPS = 2
+
+
+def store_cohort(
+    data: DataConfig, input_config: InputConfig, preparation: PreparationConfig
+) -> Cohort:
     """The chosen series of every labeled patient of a store.
 
     Raises:
-        UsageError: the store was prepared with other settings than the experiment's.
+        UsageError: the store was prepared with other settings than `preparation`.
         InputError: no labels, or labels of no patient in the store.
     """
-    path = Path(experiment.data.path)
+    path = Path(data.path)
     store = Store.open(path)
-    expected = experiment.preparation.preparation_hash()
+    expected = preparation.preparation_hash()
     if store.preparation_hash != expected:
         raise UsageError(
             f"{path}: prepared as {store.preparation_hash}, this experiment's `preparation` is "
-            f"{expected}; "
-            "prepare again with this configuration (--config), or set its `preparation` to the "
-            "store's preparation.json"
+            f"{expected}; prepare again with this configuration (--config), or set its "
+            "`preparation` to the store's preparation.json"
         )
-    rows = _labeled(store, path, experiment.data.labels)
-    input_config = experiment.input
-    diameters = [largest_diameter_mm(store.read(uid), input_config) for uid in rows["series_uid"]]
-    table = pd.DataFrame(
-        {
-            "patient_id": rows["patient_id"].astype(str),
-            "series_uid": rows["series_uid"].astype(str),
-            "label": rows["label"].astype(int),
-            "diameter_mm": diameters,
-        }
-    ).reset_index(drop=True)
+    rows = _labeled(store, path, data.labels)
+    series_uids = [str(uid) for uid in rows["series_uid"]]
+    table = _table(
+        rows, [largest_diameter_mm(store.read(uid), input_config) for uid in series_uids]
+    )
 
-    series = [str(uid) for uid in table["series_uid"]]
+    @lru_cache(maxsize=CACHED_VOLUMES)
+    def volume(row: int) -> NDArray[np.int16]:
+        """The coarse volume of a row."""
+        return coarse_volume(store.read(series_uids[row]), input_config.spacing_mm)
 
     def read(row: int, offset: tuple[int, ...]) -> Inputs:
-        return network_inputs(store.read(series[row]), input_config, offset)
+        """What the network is fed with of a row."""
+        if input_config.kind == "volume":
+            return {"image": centered(volume(row), input_config.size, offset)}
+        return network_inputs(store.read(series_uids[row]), input_config, offset)
 
-    cached = (
-        lru_cache(maxsize=VOLUMES_KEPT)(read)
-        if input_config.kind == "volume" and not experiment.training.augmentation.shift_voxels
-        else read
-    )
     return Cohort(
         table=table,
-        read=cached,
+        read=read,
         is_synthetic=bool(rows["synthetic"].any()),
         preparation_hash=store.preparation_hash,
     )
+
+
+def _table(rows: pd.DataFrame, diameters: list[float]) -> pd.DataFrame:
+    columns = {
+        "patient_id": rows["patient_id"].astype(str),
+        "series_uid": rows["series_uid"].astype(str),
+        "label": rows["label"].astype(int),
+        "diameter_mm": diameters,
+    }
+    return pd.DataFrame(columns).reset_index(drop=True)
+
+
+def _slices_to_show(
+    data: DataConfig, input_config: InputConfig, series_uids: Iterable[str]
+) -> dict[str, list[SliceToShow]]:
+    del input_config  # people see the scan, not what the network is fed with
+    store = Store.open(Path(data.path))
+    stored = set(store.manifest["series_uid"])
+    return {uid: _slices_of(store.read(uid)) for uid in series_uids if uid in stored}
+
+
+def _slices_of(scan: StoredScan) -> list[SliceToShow]:
+    """The axial slice through the first candidate, ringed, and close-ups of the first ones."""
+    if not scan.candidates:
+        return [SliceToShow(_axial_slice(scan, scan.shape[0] // 2))]
+    first = scan.candidates[0]
+    z, y, x = to_voxels(scan.affine, first.centre_mm)
+    ring = float(y), float(x), round(first.radius_mm / scan.spacing_mm[2]) + 6
+    whole = SliceToShow(_axial_slice(scan, round(float(z))), ring)
+    centres = [
+        to_voxels(scan.affine, candidate.centre_mm) for candidate in scan.candidates[:CLOSE_UPS]
+    ]
+    crops = [scan.crop(c, (1, CLOSE_UP_VOXELS, CLOSE_UP_VOXELS))[0] for c in centres]
+    return [whole, *(SliceToShow(crop, is_close_up=True) for crop in crops)]
+
+
+def _axial_slice(scan: StoredScan, z: int) -> NDArray[np.int16]:
+    _, height, width = scan.shape
+    return np.asarray(scan.crop((z, (height - 1) / 2, (width - 1) / 2), (1, height, width))[0])
+
+
+def _check(data: DataConfig, preparation: PreparationConfig) -> None:
+    """Every setting of both sections means something for a store."""
 
 
 def _labeled(store: Store, path: Path, labels: str | None) -> pd.DataFrame:
@@ -86,3 +139,20 @@ def _labeled(store: Store, path: Path, labels: str | None) -> pd.DataFrame:
             len(rows),
         )
     return rows[has_label.to_numpy(np.bool_)]
+
+
+STORE = CohortKind(
+    input_kinds=frozenset(["bag", "volume"]),
+    check=_check,
+    load=store_cohort,
+    slices_to_show=_slices_to_show,
+    limits=(
+        (
+            "Candidates are found by rules; a tumour that none of them covers cannot be seen by a "
+            "model that reads candidates."
+        ),
+    ),
+    slices_caption="the slice through the first-ranked candidate (ringed), and close-ups of the "
+    "first two, at a lung window",
+)
+"""`data.kind: store`."""

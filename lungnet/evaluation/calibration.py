@@ -99,6 +99,7 @@ def fit_calibration(
     targets = np.where(y == 1, (n1 + 1) / (n1 + 2), 1 / (n0 + 2))
 
     def loss(numbers: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """Penalized log loss of the parameters."""
         scale, offset = np.exp(numbers[0]), numbers[1] if numbers.size > 1 else 0.0
         z = scale * x + offset
         residual = expit(z) - targets

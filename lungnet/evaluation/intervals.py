@@ -114,6 +114,7 @@ def _newcombe(area: float, m: int, n: int) -> tuple[float, float]:
     half = (m + n) / 2 - 1
 
     def distance(theta: float) -> float:
+        """Of a bound from its place under the normal law."""
         spread = (
             theta
             * (1 - theta)

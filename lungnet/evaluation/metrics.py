@@ -36,8 +36,10 @@ from lungnet.evaluation.curves import (
     specificity_at,
 )
 from lungnet.evaluation.intervals import Floats, Interval, Ints, proportion, roc_auc
-from lungnet.evaluation.predictions import TRAIN, check_predictions, scored_rows
+from lungnet.evaluation.predictions import check_predictions, scored_rows
+from lungnet.evaluation.scoring_config import ScoringConfig
 from lungnet.evaluation.thresholds import Threshold, choose_threshold
+from lungnet.run_folder import TRAIN
 
 METHODS = {
     "level": "95 %, over patients",
@@ -46,40 +48,6 @@ METHODS = {
     "others": "bias-corrected bootstrap of patients, not stratified",
     "ece": "equal-mass bins, at most 10",
 }
-
-
-@dataclass(frozen=True)
-class EvaluationOptions:
-    """How a table is scored.
-
-    Attributes:
-        split: which rows; None: `test`, else out-of-fold, else all.
-        threshold: called positive at or above it, 0..1; None: chosen on validation rows or the
-            other folds, else 0.5.
-        train_prevalence: share of positives among the training rows, for the constant prior; None:
-            training rows of the table where there are any, else the scored rows' own.
-        replicates: bootstrap cohorts, at least 100.
-        seed: of the bootstrap.
-        synthetic: the patients are made up; also true where the table's column `synthetic` says so.
-    """
-
-    split: str | None = None
-    threshold: float | None = None
-    train_prevalence: float | None = None
-    replicates: int = 2000
-    seed: int = 0
-    synthetic: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse settings that cannot be."""
-        for name, value in (
-            ("threshold", self.threshold),
-            ("train_prevalence", self.train_prevalence),
-        ):
-            if value is not None and not 0 <= value <= 1:
-                raise ValueError(f"{name} {value}; expected 0..1")
-        if self.replicates < 100:
-            raise ValueError(f"replicates {self.replicates}; expected at least 100")
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +80,7 @@ class Metrics:
     reliability: tuple[ReliabilityBin, ...]
     operating_points: tuple[OperatingPoint, ...]
     synthetic: bool
-    options: EvaluationOptions
+    config: ScoringConfig
     notes: tuple[str, ...] = ()
 
     @property
@@ -168,44 +136,41 @@ class Metrics:
             ],
             "intervals": {
                 **METHODS,
-                "replicates": self.options.replicates,
-                "seed": self.options.seed,
+                "replicates": self.config.replicates,
+                "seed": self.config.seed,
             },
             "notes": list(self.notes),
             "synthetic": self.synthetic,
         }
 
 
-def evaluate_table(table: pd.DataFrame, options: EvaluationOptions | None = None) -> Metrics:
+def evaluate_table(table: pd.DataFrame, config: ScoringConfig | None = None) -> Metrics:
     """Score predictions; a pure function of its arguments.
 
     Args:
         table: columns as `read_predictions` describes them; checked here again.
-        options: how.
+        config: how; the defaults where None.
 
     Raises:
         PredictionsError: a table that cannot be scored, naming row and column.
     """
-    options = options or EvaluationOptions()
+    config = config or ScoringConfig()
     table = check_predictions(table)
-    rows, split = scored_rows(table, options.split)
+    rows, split = scored_rows(table, config.split)
     patients = pd.factorize(rows["patient_id"])[0].astype(np.int64)
-    threshold = (
-        Threshold(options.threshold, "given")
-        if options.threshold is not None
-        else choose_threshold(table, rows)
-    )
+    threshold = _threshold(table, rows, config.threshold)
     rows = rows.assign(called=threshold.decide(rows))
     labels, probabilities = rows["label"].to_numpy(), rows["probability"].to_numpy()
-    constant = prior(labels, _train_prevalence(table, options))
+    constant = prior(labels, _train_prevalence(table, config))
     bins = reliability(labels, probabilities, patients)
     sample = bootstrap.sample_of(labels, probabilities, patients, log_losses(labels, probabilities))
-    draws = bootstrap.resample(sample, options.replicates, seeds.stream(options.seed, "bootstrap"))
+    draws = bootstrap.resample(sample, config.replicates, seeds.stream(config.seed, "bootstrap"))
     figures = _ranking_figures(labels, probabilities, patients, draws)
     figures |= _probability_figures(labels, probabilities, constant, draws)
     figures["ece"] = bootstrap.interval(expected_calibration_error(bins), draws.ece)
     figures |= _decision_figures(labels == 1, rows["called"].to_numpy(bool), patients)
-    counts = ranking(probabilities).counts(labels.astype(np.float64))
+    diameter = largest_diameter(table, rows, patients, seeds.stream(config.seed, "groups"))
+    grid, counts = bootstrap.FPR_GRID, ranking(probabilities).counts(labels.astype(np.float64))
     return Metrics(
         split=split,
         rows=rows,
@@ -213,20 +178,20 @@ def evaluate_table(table: pd.DataFrame, options: EvaluationOptions | None = None
         figures=figures,
         threshold=threshold,
         prior=constant,
-        largest_diameter=largest_diameter(
-            table, rows, patients, seeds.stream(options.seed, "groups")
-        ),
-        roc=Curve(
-            bootstrap.FPR_GRID, highest_tpr(*counts, bootstrap.FPR_GRID), *bootstrap.band(draws.tpr)
-        ),
+        largest_diameter=diameter,
+        roc=Curve(grid, highest_tpr(*counts, grid), *bootstrap.band(draws.tpr)),
         roc_points=roc_curve(labels, probabilities),
         precision_recall=precision_recall_curve(labels, probabilities),
         reliability=bins,
         operating_points=operating_points(labels, probabilities),
-        synthetic=bool(options.synthetic or rows["synthetic"].any()),
-        options=options,
+        synthetic=bool(config.synthetic or rows["synthetic"].any()),
+        config=config,
         notes=_notes(table, rows),
     )
+
+
+def _threshold(table: pd.DataFrame, rows: pd.DataFrame, given: float | None) -> Threshold:
+    return choose_threshold(table, rows) if given is None else Threshold(given, "given")
 
 
 def _ranking_figures(
@@ -285,9 +250,9 @@ def _decision_figures(
     }
 
 
-def _train_prevalence(table: pd.DataFrame, options: EvaluationOptions) -> float | None:
-    if options.train_prevalence is not None:
-        return options.train_prevalence
+def _train_prevalence(table: pd.DataFrame, config: ScoringConfig) -> float | None:
+    if config.train_prevalence is not None:
+        return config.train_prevalence
     train = table[table["split"] == TRAIN]
     return float(train["label"].mean()) if len(train) else None
 

@@ -3,9 +3,8 @@
 Checked, typed rows go out, or one sentence naming row and column.
 """
 
-import csv
-import io
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +12,57 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from lungnet.errors import PredictionsError
+from lungnet.evaluation.predictions_csv import REQUIRED, check_columns, decoded, parsed, quoted
+from lungnet.run_folder import TEST, TRAIN, VALIDATION
 
-REQUIRED = ("patient_id", "label", "probability")
 KEY = ("patient_id", "series_uid", "sample")
 """A row is named by these: a patient, or one of its series, or one sample (a nodule, say) of a
 series."""
 
-LARGEST_FILE_BYTES = 512 * 2**20
 NO_FOLD = -1
-TRAIN, VALIDATION, TEST, OUT_OF_FOLD, ALL = "train", "validation", "test", "out-of-fold", "all"
+OUT_OF_FOLD, ALL = "out-of-fold", "all"
 SEEN = (TRAIN, VALIDATION)
 """Splits that a model has learned from: never scored unasked; with folds, a patient is in them once
 for each fold."""
 
 SYNTHETIC_WORDS = {"": False, "0": False, "1": True, "false": False, "true": True}
+
+
+@dataclass(frozen=True)
+class NumberRule:
+    """What a column of numbers may hold.
+
+    Attributes:
+        expected: in words.
+        holds: of each number, whether it may be.
+        empty: stands for cells with nothing in them; None where these are refused.
+        dtype: of the column.
+    """
+
+    expected: str
+    holds: Callable[[pd.Series], pd.Series]
+    empty: float | None = None
+    dtype: type[np.generic] = np.float64
+
+
+OPTIONAL = ("series_uid", "sample", "split", "fold", "diameter_mm", "synthetic")
+
+NUMBERS = {
+    "label": NumberRule("0 or 1", lambda v: (v == 0) | (v == 1), dtype=np.int64),
+    "probability": NumberRule("a number from 0 to 1", lambda v: (v >= 0) & (v <= 1)),
+    "fold": NumberRule(
+        "a whole number from 0, or -1 for none",
+        lambda v: (v >= NO_FOLD) & (v == np.floor(v)),
+        NO_FOLD,
+        np.int64,
+    ),
+    "diameter_mm": NumberRule(
+        "millimetres from 0 to 1000, or nothing",
+        lambda v: np.isnan(v) | ((v >= 0) & (v <= 1000)),
+        np.nan,
+    ),
+}
+"""Columns of numbers, in the order in which they are checked."""
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
@@ -43,7 +79,7 @@ def read_predictions(path: Path) -> pd.DataFrame:
     Raises:
         PredictionsError: naming file, line and column of the first thing that is wrong.
     """
-    header, rows, lines = _parse(_decode(path), path)
+    header, rows, lines = parsed(decoded(path), path)
     table = pd.DataFrame(rows, columns=header, dtype=object)
     return check_predictions(table, [f"{path}: line {line}" for line in lines], str(path))
 
@@ -66,52 +102,27 @@ def check_predictions(
     Raises:
         PredictionsError: a column missing or twice, no rows, a value out of range, a row twice.
     """
-    _check_columns(list(table.columns), table_name)
+    check_columns(list(table.columns), table_name)
     if table.empty:
         raise PredictionsError(
             f"{table_name}: holds no predictions; expected a header and a row per patient with "
             f"{', '.join(REQUIRED)}"
         )
-    row_names = (
-        row_names
-        if row_names is not None
-        else [f"{table_name}: row {row}" for row in range(1, len(table) + 1)]
-    )
+    default_names = [f"{table_name}: row {row}" for row in range(1, len(table) + 1)]
+    row_names = default_names if row_names is None else row_names
     table = table.reset_index(drop=True)
-    for column in ("series_uid", "sample", "split", "fold", "diameter_mm", "synthetic"):
+    for column in OPTIONAL:
         if column not in table:
             table[column] = ""
     for column in (*KEY, "split"):
         table[column] = _texts(table[column])
     _refuse(table["patient_id"] == "", "patient_id", table, row_names, "an id")
-    table["label"] = _numbers(
-        table, "label", row_names, "0 or 1", lambda v: (v == 0) | (v == 1)
-    ).astype(np.int64)
-    table["probability"] = _numbers(
-        table, "probability", row_names, "a number from 0 to 1", lambda v: (v >= 0) & (v <= 1)
-    )
-    whole = "a whole number from 0, or -1 for none"
-    table["fold"] = _numbers(
-        table, "fold", row_names, whole, lambda v: (v >= NO_FOLD) & (v == np.floor(v)), NO_FOLD
-    ).astype(np.int64)
-    millimetres = "millimetres from 0 to 1000, or nothing"
-    table["diameter_mm"] = _numbers(
-        table,
-        "diameter_mm",
-        row_names,
-        millimetres,
-        lambda v: np.isnan(v) | ((v >= 0) & (v <= 1000)),
-        np.nan,
-    )
-    is_synthetic = _texts(table["synthetic"]).str.lower()
-    _refuse(
-        ~is_synthetic.isin(list(SYNTHETIC_WORDS)),
-        "synthetic",
-        table,
-        row_names,
-        "true, false or nothing",
-    )
-    table["synthetic"] = is_synthetic.map(SYNTHETIC_WORDS).astype(bool)
+    for column, rule in NUMBERS.items():
+        table[column] = _numbers(table, column, row_names, rule).astype(rule.dtype)
+    text = _texts(table["synthetic"]).str.lower()
+    is_odd = ~text.isin(list(SYNTHETIC_WORDS))
+    _refuse(is_odd, "synthetic", table, row_names, "true, false or nothing")
+    table["synthetic"] = text.map(SYNTHETIC_WORDS).astype(bool)
     _check_duplicates(table, row_names)
     return table
 
@@ -165,97 +176,19 @@ def _default_rows(table: pd.DataFrame, names: list[str]) -> tuple[pd.DataFrame, 
     return table, names[0] or ALL
 
 
-def _decode(path: Path) -> str:
-    try:
-        if path.stat().st_size > LARGEST_FILE_BYTES:
-            raise PredictionsError(
-                f"{path}: {path.stat().st_size} bytes, more than the {LARGEST_FILE_BYTES} that a "
-                "predictions table may have"
-            )
-        data = path.read_bytes()
-    except OSError as error:
-        raise PredictionsError(
-            f"{path}: {error.strerror or error}; expected a CSV of predictions"
-        ) from error
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        byte = data[error.start]
-        raise PredictionsError(
-            f"{path}: line {line}: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8 "
-            "throughout"
-        ) from error
-
-
-def _parse(text: str, path: Path) -> tuple[list[str], list[list[str]], list[int]]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    header: list[str] = []
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    try:
-        for row in reader:
-            if not any(cell.strip() for cell in row):
-                continue
-            if not header:
-                header = [cell.strip() for cell in row]
-                _check_columns(header, f"{path}: line {reader.line_num}")
-            elif len(row) != len(header):
-                raise PredictionsError(
-                    f"{path}: line {reader.line_num} has {len(row)} cells, its header {len(header)}"
-                )
-            else:
-                rows.append(row)
-                lines.append(reader.line_num)
-    except csv.Error as error:
-        raise PredictionsError(
-            f"{path}: line {reader.line_num}: {error}; expected comma-separated values"
-        ) from error
-    if not header:
-        raise PredictionsError(
-            f"{path}: is empty; expected a header with {', '.join(REQUIRED)} and a row per patient"
-        )
-    return header, rows, lines
-
-
-def _check_columns(columns: list[str], table_name: str) -> None:
-    missing = [name for name in REQUIRED if name not in columns]
-    if missing:
-        listed = ", ".join(map(_quoted, columns[:12])) or "none"
-        raise PredictionsError(
-            f"{table_name}: column {missing[0]} is missing; found {listed}; expected at least "
-            f"{', '.join(REQUIRED)}"
-        )
-    twice = next((name for name in columns if columns.count(name) > 1), None)
-    if twice is not None:
-        raise PredictionsError(
-            f"{table_name}: column {_quoted(twice)} stands twice in the header; expected once"
-        )
-
-
 def _numbers(
-    table: pd.DataFrame,
-    column: str,
-    row_names: Sequence[str],
-    expected: str,
-    holds: Callable[[pd.Series], pd.Series],
-    empty: float | None = None,
+    table: pd.DataFrame, column: str, row_names: Sequence[str], rule: NumberRule
 ) -> pd.Series:
-    """The column as float64.
-
-    `empty` stands for cells with nothing in them, which are refused where it is None.
-    """
+    """The column as float64, with what stands for cells that have nothing in them."""
     values = table[column]
-    if empty is not None:
-        missing = values.isna() | (_texts(values) == "" if not is_numeric_dtype(values) else False)
-        values = values.where(~missing, empty)
+    is_missing = pd.Series(False, values.index)
+    if rule.empty is not None:
+        is_blank = False if is_numeric_dtype(values) else _texts(values) == ""
+        is_missing = values.isna() | is_blank
+        values = values.where(~is_missing, rule.empty)
     numbers = pd.to_numeric(values, errors="coerce").astype(np.float64)
-    bad = ~holds(numbers)
-    if empty is None:
-        bad |= numbers.isna()
-    else:
-        bad |= numbers.isna() & ~missing
-    _refuse(bad, column, table, row_names, expected)
+    is_wrong = ~rule.holds(numbers) | (numbers.isna() & ~is_missing)
+    _refuse(is_wrong, column, table, row_names, rule.expected)
     return numbers
 
 
@@ -269,7 +202,7 @@ def _refuse(
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise PredictionsError(
-            f"{row_names[row]}, column {column}: {_quoted(table[column].iloc[row])} where "
+            f"{row_names[row]}, column {column}: {quoted(table[column].iloc[row])} where "
             f"{expected} "
             "was expected"
         )
@@ -285,7 +218,7 @@ def _check_duplicates(table: pd.DataFrame, row_names: Sequence[str]) -> None:
     row = int(np.flatnonzero(twice)[0])
     first = int(np.flatnonzero((keys == keys.iloc[row]).all(axis=1))[0])
     columns = [name for name in KEY if keys.at[row, name]]
-    key_text = ", ".join(f"{name} {_quoted(keys.at[row, name])}" for name in columns)
+    key_text = ", ".join(f"{name} {quoted(keys.at[row, name])}" for name in columns)
     raise PredictionsError(
         f"{row_names[row]}, column {columns[-1]}: {key_text} was already given by "
         f"{row_names[first].rpartition(': ')[2]}; "
@@ -303,8 +236,3 @@ def _text(value: object) -> str:
     """The cell as text without outer white space; a missing value is the empty text."""
     missing = value is None or (isinstance(value, float) and np.isnan(value)) or value is pd.NA
     return "" if missing else str(value).strip()
-
-
-def _quoted(value: object) -> str:
-    text = str(value)
-    return repr(text if len(text) <= 60 else f"{text[:57]}...")

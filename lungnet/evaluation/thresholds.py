@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lungnet.evaluation.predictions import SEEN, VALIDATION
+from lungnet.evaluation.predictions import SEEN
+from lungnet.run_folder import VALIDATION
 
 DEFAULT = 0.5
 

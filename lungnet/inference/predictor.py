@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 
-from lungnet import __version__
-from lungnet.datasets.network_inputs import FreshScan, network_inputs
+from lungnet.datasets.network_inputs import network_inputs
 from lungnet.errors import BundleError, SeriesRefused, UsageError
 from lungnet.evaluation.calibration import Calibration
-from lungnet.intake import Series, read_series
+from lungnet.intake import Series, find_series, read_series
 from lungnet.models.bundle import Bundle, open_bundle
+from lungnet.models.exported_network import LOGIT, WEIGHTS_OUTPUT, compile_network
 from lungnet.preprocessing import prepare
+from lungnet.run_folder import RunFolder
+from lungnet.version import __version__
 from lungnet.volume import ScanWarning, Triple, Volume
 
 
@@ -74,8 +75,8 @@ class Predictor:
 
     def __init__(self, path: Path) -> None:
         self.bundle: Bundle = open_bundle(path)
-        self.shown = self.bundle.experiment.input
-        if self.shown.kind == "nodule":
+        self.input_config = self.bundle.experiment.input
+        if self.input_config.kind == "nodule":
             raise UsageError(
                 f"{path}: this network judges crops around known nodules, not series; expected a "
                 "bundle of a bag or volume run"
@@ -89,36 +90,43 @@ class Predictor:
             )
         try:
             self.calibration = Calibration.from_json(dict(self.bundle.calibration))
-            self._network: Any = openvino.Core().compile_model(
-                self.bundle.network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
-            )
+            self._network: Any = compile_network(self.bundle.network)
         except (ValueError, RuntimeError) as error:
             raise BundleError(f"{path}: cannot be loaded ({str(error).splitlines()[0]})") from None
 
-    def predict(
+    def predict_volume(
         self, volume: Volume
     ) -> tuple[float, tuple[ScoredCandidate, ...], tuple[ScanWarning, ...]]:
         """Probability, candidates with weights, and warnings for a volume in HU."""
         scan = prepare(volume, self.bundle.experiment.preparation)
         inputs = {
-            name: value[None] for name, value in network_inputs(FreshScan(scan), self.shown).items()
+            name: value[None] for name, value in network_inputs(scan, self.input_config).items()
         }
         outputs = self._network(inputs)
-        probability = float(self.calibration.apply(outputs["logit"]).ravel()[0])
+        probability = float(self.calibration.apply(outputs[LOGIT]).ravel()[0])
         candidates: tuple[ScoredCandidate, ...] = ()
-        if self.shown.kind == "bag":
-            weights = np.asarray(outputs["weights"])[0]
+        if self.input_config.kind == "bag":
+            weights = np.asarray(outputs[WEIGHTS_OUTPUT])[0]
             candidates = tuple(
                 ScoredCandidate(c.centre_mm, c.radius_mm, round(float(w), 6))
                 for c, w in zip(scan.candidates, weights, strict=False)
             )
         return probability, candidates, scan.warnings
 
+    def predict(self, *paths: Path | str) -> Iterator[Prediction]:
+        """A prediction per series found below some paths.
+
+        Raises:
+            InputError: a path does not exist.
+        """
+        config = self.bundle.experiment.preparation.intake
+        yield from self.predict_series(find_series([Path(path) for path in paths], config))
+
     def predict_series(self, series_list: Iterable[Series]) -> Iterator[Prediction]:
         """A prediction per series; one that is refused never stops the rest."""
         for series in series_list:
             try:
-                probability, candidates, warnings = self.predict(read_series(series))
+                probability, candidates, warnings = self.predict_volume(read_series(series))
             except SeriesRefused as refusal:
                 yield self._row(
                     series, reason=refusal.reason, detail=refusal.detail, warnings=series.warnings
@@ -147,3 +155,9 @@ class Predictor:
             lungnet_version=__version__,
             **{**blank, **fields},
         )
+
+
+def bundle_folder(model: Path) -> Path:
+    """The bundle that a user means: the folder itself, or that of the run which holds one."""
+    run = RunFolder(model)
+    return run.bundle if run.bundle.is_dir() else model

@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lungnet.errors import UsageError
+from lungnet.files import read_bounded
 from lungnet.intake.series import Series
 
 _SHORTEST_SALT = 8
+LARGEST_SALT_BYTES = 1 << 20
 
 
 def series_key(patient_id: str, series_uid: str) -> str:
@@ -43,7 +45,7 @@ class Pseudonyms:
             UsageError: there is none, or it is too short to be a secret.
         """
         try:
-            salt = path.read_bytes().strip()
+            salt = read_bounded(path, LARGEST_SALT_BYTES).strip()
         except OSError as error:
             raise UsageError(
                 f"{path}: the salt cannot be read ({error.strerror}); write at least "

@@ -49,48 +49,42 @@ def _read_slices(series: DicomSeries, grid: Grid, warnings: list[ScanWarning]) -
     """Fill the volume; uneven slices go to a stack of their own first."""
     hu = np.empty(grid.shape, np.int16)
     final = as_stack(hu, grid.axes, grid.flips)
-    stack = (
-        final
-        if grid.planes is None
-        else np.empty((max(grid.stack_indices) + 1, *grid.canvas), np.int16)
-    )
-    noticed: set[str] = {warning.code for warning in warnings}
-    known_codes = frozenset(noticed)
+    n_positions = max(grid.stack_indices) + 1
+    stack = final if grid.planes is None else np.empty((n_positions, *grid.canvas), np.int16)
+    codes: set[str] = set()
     deep: list[float] = []
-    filled = np.zeros(len(stack), bool)
+    is_filled = np.zeros(len(stack), bool)
     copies = 0
     try:
-        for index, stored, codes in decoded(series.slices, series.config):
-            index_in_stack = grid.stack_indices[index]
-            target = (
-                np.empty_like(stack[index_in_stack])
-                if filled[index_in_stack]
-                else stack[index_in_stack]
-            )
+        for index, stored, frame_codes in decoded(series.slices, series.config):
+            header, position = series.slices[index], grid.stack_indices[index]
+            plane = np.empty_like(stack[position]) if is_filled[position] else stack[position]
             shift = None if grid.shifts is None else grid.shifts[index]
-            noticed |= codes | _place(stored, series.slices[index], target, shift)
-            deep.append(deep_share(stored, series.slices[index]))
-            if filled[index_in_stack] and not np.array_equal(target, stack[index_in_stack]):
-                raise SeriesRefused(
-                    reasons.DUPLICATE_POSITION,
-                    f"two different slices lie at position {index_in_stack + 1} of {len(stack)}",
-                )
-            copies += bool(filled[index_in_stack])
-            filled[index_in_stack] = True
+            codes |= frame_codes | _place(stored, header, plane, shift)
+            deep.append(deep_share(stored, header))
+            if is_filled[position]:
+                _refuse_different(plane, stack, position)
+                copies += 1
+            is_filled[position] = True
     except UndecodableError as broken:
         raise SeriesRefused(reasons.UNDECODABLE, str(broken)) from broken
     refuse_deep(deep)
     if copies:
-        warnings.append(
-            ScanWarning(
-                "duplicate-dropped",
-                f"{copies} exact {'copy' if copies == 1 else 'copies'} of slices dropped",
-            )
-        )
-    warnings += [reasons.warning_of(code) for code in sorted(noticed - known_codes)]
+        text = f"{copies} exact {'copy' if copies == 1 else 'copies'} of slices dropped"
+        warnings.append(ScanWarning("duplicate-dropped", text))
+    known = {warning.code for warning in warnings}
+    warnings += [reasons.warning_of(code) for code in sorted(codes - known)]
     if grid.planes is not None:
         resample_planes(stack, grid.planes, final)
     return hu
+
+
+def _refuse_different(plane: NDArray[np.int16], stack: NDArray[np.int16], position: int) -> None:
+    if not np.array_equal(plane, stack[position]):
+        raise SeriesRefused(
+            reasons.DUPLICATE_POSITION,
+            f"two different slices lie at position {position + 1} of {len(stack)}",
+        )
 
 
 def _place(

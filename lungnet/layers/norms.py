@@ -11,9 +11,9 @@ def group_norm(groups: int = 8, **options: Any) -> Any:
     return keras.layers.GroupNormalization(groups=groups, **options)
 
 
-def no_norm() -> Any:
+def no_norm(name: str | None = None) -> Any:
     """Hand on what comes."""
-    return keras.layers.Identity()
+    return keras.layers.Identity(name=name)
 
 
 NORMS: dict[str, Callable[..., Any]] = {

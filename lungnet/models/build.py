@@ -8,12 +8,12 @@ from typing import Any
 import keras
 from keras import ops
 
+from lungnet.config.lookup import build_choice, choose
 from lungnet.config.model import InputConfig, ModelConfig
 from lungnet.errors import ChoiceError
 from lungnet.layers import BAG_POOLINGS
 from lungnet.layers.hu_window import HUWindow
 from lungnet.models.architectures import ARCHITECTURES, LayerFactory
-from lungnet.models.lookup import build_choice, choose
 
 
 def build_model(config: ModelConfig, input_config: InputConfig) -> keras.Model:
@@ -43,10 +43,8 @@ def build_model(config: ModelConfig, input_config: InputConfig) -> keras.Model:
             if input_config.kind == "bag"
             else _image_model(config, input_config)
         )
-    except (
-        TypeError,
-        ValueError,
-    ) as error:  # such as 8 groups of 12 channels, which shows only when shapes meet
+    except (TypeError, ValueError) as error:
+        # Such as 8 groups of 12 channels, which shows only when shapes meet.
         raise ChoiceError("model", f"cannot be built: {_reason(error)}") from error
 
 
@@ -67,9 +65,10 @@ def _bag_model(config: ModelConfig, input_config: InputConfig) -> keras.Model:
     crops = ops.reshape(image, (-1, *input_config.size))
     features = _encoder(config, input_config)(crops)
     features = ops.reshape(features, (-1, input_config.candidates, features.shape[-1]))
-    logit, weights = build_choice(BAG_POOLINGS, config.bag_pooling, "model.bag_pooling")(
-        features, present
+    pooling = build_choice(
+        BAG_POOLINGS, config.bag_pooling, "model.bag_pooling", name="bag_pooling"
     )
+    logit, weights = pooling(features, present)
     outputs = {
         "logit": keras.layers.Identity(name="logit")(logit),
         "weights": keras.layers.Identity(name="weights")(weights),
@@ -86,16 +85,18 @@ def _encoder(config: ModelConfig, input_config: InputConfig) -> keras.Model:
         ops.expand_dims(x, -1), config, layers
     )
     x = _global_pooling(config, layers.dimensions)(x)
-    for units in config.hidden:
-        x = keras.layers.Dropout(config.dropout)(x)
-        x = layers.activation()(keras.layers.Dense(units, kernel_initializer="he_normal")(x))
-    x = keras.layers.Dropout(config.dropout)(x)
+    for number, units in enumerate(config.hidden, 1):
+        name = f"hidden{number}"
+        x = keras.layers.Dropout(config.dropout, name=f"{name}_dropout")(x)
+        activation = layers.activation(f"{name}_activation")
+        x = activation(keras.layers.Dense(units, kernel_initializer="he_normal", name=name)(x))
+    x = keras.layers.Dropout(config.dropout, name="dropout")(x)
     return keras.Model(image, x, name="encoder")
 
 
 def _global_pooling(config: ModelConfig, dimensions: int) -> Any:
     name = "Average" if config.global_pooling == "average" else "Max"
-    return getattr(keras.layers, f"Global{name}Pooling{dimensions}D")()
+    return getattr(keras.layers, f"Global{name}Pooling{dimensions}D")(name="global_pooling")
 
 
 def _reason(error: Exception) -> str:
@@ -118,6 +119,5 @@ def _check_size(config: ModelConfig, input_config: InputConfig) -> None:
         raise ChoiceError(
             "input.size",
             f"{list(input_config.size)} is too small for {len(config.channels)} stages; at least "
-            f"{least} "
-            "voxels along each axis",
+            f"{least} voxels along each axis",
         )

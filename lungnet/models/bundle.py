@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lungnet import __version__
 from lungnet.config.experiment import Experiment
 from lungnet.config.load import dump_experiment, load_experiment
 from lungnet.errors import BundleError, ConfigError
-from lungnet.files import canonical_hash, file_hash, replacing
+from lungnet.files import canonical_hash, file_hash, read_bounded, replacing
+from lungnet.version import __version__
 
 MANIFEST, CONFIG, PREPARATION, CALIBRATION, TRAINING = (
     "manifest.json",
@@ -24,6 +24,9 @@ MANIFEST, CONFIG, PREPARATION, CALIBRATION, TRAINING = (
 )
 WEIGHTS, NETWORK = "model.weights.h5", "openvino/network.xml"
 EXPECTED = (CONFIG, PREPARATION, CALIBRATION, TRAINING, WEIGHTS, NETWORK, "openvino/network.bin")
+
+LARGEST_DESCRIPTION_BYTES = 10_000_000
+"""A JSON file above this is refused before it is read."""
 
 LARGEST_BYTES = 2 << 30
 """A file above this is refused before it is read."""
@@ -160,11 +163,7 @@ def _names(folder: Path) -> list[str]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > 10_000_000:
-            raise BundleError(
-                f"{path}: {path.stat().st_size:,} bytes are too many for a description"
-            )
-        value = json.loads(path.read_bytes())
+        value = json.loads(read_bounded(path, LARGEST_DESCRIPTION_BYTES))
     except OSError as error:
         raise BundleError(f"{path}: {error.strerror}; expected a file of a bundle") from None
     except (ValueError, RecursionError):

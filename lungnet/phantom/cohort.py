@@ -4,20 +4,20 @@ A folder of DICOM per patient, `labels.csv`, and the truth beside it.
 """
 
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lungnet import __version__
 from lungnet.config.phantom import PhantomConfig
 from lungnet.errors import UsageError
 from lungnet.files import remove_unfinished, replacing, write_json, write_text
 from lungnet.phantom import SYNTHETIC_MARK
 from lungnet.phantom.patient import Plan, make_patient, patient_id_of, plan_patient
 from lungnet.phantom.writing import dicom_files, is_whole
+from lungnet.processes.worker_pool import map_in_processes
 from lungnet.progress import track
+from lungnet.version import __version__
 
 SETTINGS, LABELS, TRUTH = "phantom.json", "labels.csv", "truth.csv"
 
@@ -48,6 +48,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class _Written:
+    index: int
     patient_id: str
     is_positive: bool
     rows: tuple[str, ...]
@@ -78,13 +79,8 @@ def make_cohort(
             f"{jobs} and {seed}"
         )
     _claim(out, seed, settings)
-    results = (
-        _in_processes(out, patients, seed, settings, jobs)
-        if jobs > 1
-        else _here(out, patients, seed, settings)
-    )
-    written = dict(track(results, "phantom", total=patients))
-    ordered = [written[index] for index in range(patients)]
+    results = track(_written(out, patients, seed, settings, jobs), "phantom", total=patients)
+    ordered = sorted(results, key=lambda patient: patient.index)
     write_text(
         out / LABELS,
         "id,cancer\n"
@@ -158,64 +154,37 @@ def _claim(out: Path, seed: int, settings: PhantomConfig) -> None:
     remove_unfinished(out)
 
 
-def _here(
-    out: Path, patients: int, seed: int, settings: PhantomConfig
-) -> Iterator[tuple[int, _Written]]:
-    for index in range(patients):
-        yield index, _write(out, index, seed, settings)
-
-
-def _in_processes(
+def _written(
     out: Path, patients: int, seed: int, settings: PhantomConfig, jobs: int
-) -> Iterator[tuple[int, _Written]]:
+) -> Iterator[_Written]:
     missing = []
     for index in range(patients):
-        done = _reuse(out, index, seed, settings)
+        done = _reuse(index, out, seed, settings)
         if done is None:
             missing.append(index)
         else:
-            yield index, done
-    if not missing:
-        return
-    with ProcessPoolExecutor(min(jobs, len(missing)), get_context("spawn"), _single_thread) as pool:
-        try:
-            futures = {pool.submit(_write, out, index, seed, settings): index for index in missing}
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+            yield done
+    work = partial(_write, out=out, seed=seed, settings=settings)
+    if jobs == 1 or len(missing) < 2:
+        yield from map(work, missing)
+    else:
+        yield from map_in_processes(work, missing, min(jobs, len(missing)))
 
 
-def _single_thread() -> None:
-    import signal
-
-    import cv2
-
-    cv2.setNumThreads(1)
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches every process; the parent ends the workers in order
-
-
-def _reuse(out: Path, index: int, seed: int, settings: PhantomConfig) -> _Written | None:
+def _reuse(index: int, out: Path, seed: int, settings: PhantomConfig) -> _Written | None:
     if not (out / patient_id_of(seed, index)).is_dir():
         return None
     plan = plan_patient(seed, index, settings)
     if not is_whole(out / plan.patient_id, plan):
         return None
-    return _Written(plan.patient_id, plan.is_positive, truth_rows(plan), is_new=False)
+    return _Written(index, plan.patient_id, plan.is_positive, truth_rows(plan), is_new=False)
 
 
-def _write(out: Path, index: int, seed: int, settings: PhantomConfig) -> _Written:
-    done = _reuse(out, index, seed, settings)
-    if done is not None:
-        return done
+def _write(index: int, out: Path, seed: int, settings: PhantomConfig) -> _Written:
     patient = make_patient(seed, index, settings)
     with replacing(out / patient.patient_id, sync_each=False) as folder:
         folder.mkdir()
         for name, data in dicom_files(patient):
             (folder / name).write_bytes(data)
-    return _Written(
-        patient.patient_id, patient.plan.is_positive, truth_rows(patient.plan), is_new=True
-    )
+    plan = patient.plan
+    return _Written(index, plan.patient_id, plan.is_positive, truth_rows(plan), is_new=True)

@@ -10,16 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungnet.phantom.chest import Chest
+from lungnet.phantom.field_of_view import FieldOfView
 from lungnet.phantom.scanner import Scanner
 from lungnet.phantom.shapes import Coordinate, Floats, circle, ellipse, paint, profile, union
+from lungnet.phantom.skeleton import Skeleton
 
-AIR, FAT, MUSCLE, SOFT, LIVER, MARROW, CORTEX = -998.0, -102.0, 52.0, 42.0, 62.0, 190.0, 620.0
+AIR, FAT, MUSCLE, SOFT, LIVER = -998.0, -102.0, 52.0, 42.0, 62.0
 
 COARSE_MM = 3.5
 """Spacing of the grid on which distances are computed."""
-
-RIB_PITCH_MM = 25.0
-"""Distance from one rib to the next along the body."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,49 +31,36 @@ class Torso:
     Attributes:
         chest: the measures.
         scanner: the grid.
-        x: shape (1, n), millimetres to the left.
-        y: shape (n, 1), millimetres to the back.
+        field: its pixels.
         coarse_x: the same field of view, `COARSE_MM` apart.
         coarse_y: likewise.
-        rib_drop_mm: how far a rib has descended, by its angle around the chest; 0 at the spine.
-        rib_hu: cortex of ribs, falling to cartilage beside the breastbone.
-        scapula_mm: distance to the sector where the shoulder blades lie.
+        skeleton: the bones.
         table: HU of the couch and the air around it.
     """
 
     chest: Chest
     scanner: Scanner
-    x: Floats
-    y: Floats
+    field: FieldOfView
     coarse_x: Floats
     coarse_y: Floats
-    rib_drop_mm: Floats
-    rib_hu: Floats
-    scapula_mm: Floats
+    skeleton: Skeleton
     table: Floats
 
     @classmethod
     def of(cls, chest: Chest, scanner: Scanner) -> "Torso":
         """Compute the shared maps."""
-        x, y = scanner.xs()[None, :], scanner.xs()[:, None]
+        field = FieldOfView.of(scanner)
         field_mm = scanner.matrix * scanner.pixel_mm
         count = min(scanner.matrix, round(field_mm / COARSE_MM))
         coarse = (((np.arange(count) + 0.5) / count - 0.5) * field_mm).astype(np.float32)
-        angle = np.arctan2(np.abs(x), 0.75 * chest.half_depth_mm - y).astype(
-            np.float32
-        )  # pi at the spine, 0 in front
-        front = (np.cos(angle) + 1) / 2
         return cls(
             chest=chest,
             scanner=scanner,
-            x=x,
-            y=y,
+            field=field,
             coarse_x=coarse[None, :],
             coarse_y=coarse[:, None],
-            rib_drop_mm=np.asarray(92 * front + 10 * np.sin(angle), np.float32),
-            rib_hu=np.asarray(profile(angle, (0.42, 0.62), (120.0, CORTEX)), np.float32),
-            scapula_mm=np.asarray(70 * (np.abs(angle - 1.72) - 0.34), np.float32),
-            table=_table(chest, scanner, x, y),
+            skeleton=Skeleton.of(chest, field),
+            table=_table(chest, scanner, field.x, field.y),
         )
 
     def slice_at(self, z: float) -> tuple[Floats, Floats]:
@@ -99,7 +85,7 @@ class Torso:
         if float(under.min()) < edge:
             self._below_the_diaphragm(hu, under)
         self._middle(hu, z, within, self._fine(chest.heart(x, y, z)))
-        self._bones(hu, z, fine_cavity)
+        self.skeleton.paint(hu, z, fine_cavity)
         paint(hu, lung, self._parenchyma(z), max(edge, 0.55 * self.scanner.slice_mm))
         self._airway(hu, z)
         return hu, lung
@@ -197,7 +183,7 @@ class Torso:
             paint(hu, heart + 13, blood, edge)
         esophagus = (2.0, chest.spine_y_mm - 33, 7.5, 0.0, 1.2, 42.0)
         upper = chest.aorta_mm
-        for x, y, radius, low, high, value in (
+        for left, back, radius, low, high, value in (
             (float(chest.aorta_x_mm(z)), chest.spine_y_mm - 25, upper, 0.0, 0.73, blood),
             (-9.0, -26.0, upper + 3, 0.45, 0.72, blood),
             (-25.0, -17.0, 8.5, 0.5, 0.95, blood),
@@ -209,84 +195,21 @@ class Torso:
             esophagus,
         ):
             if low < level < high:
-                self._disk(hu, (x, y), radius, value)
-        if 0.66 < level < 0.745:  # the arch, from front right to back left
-            along = np.clip(
-                ((self.x + 9) * 28 + (self.y + 26) * (chest.spine_y_mm + 1))
-                / (28**2 + (chest.spine_y_mm + 1) ** 2),
-                0,
-                1,
-            )
-            arch = circle(
-                self.x + 9 - 28 * along, self.y + 26 - (chest.spine_y_mm + 1) * along, upper + 1
-            )
-            paint(hu, arch, blood, edge)
+                self.field.paint_disk(hu, (left, back), radius, value)
+        x, y = self.field.x, self.field.y
+        if 0.66 < level < 0.745:
+            paint(hu, self._aortic_arch(upper + 1), blood, edge)
         if 0.5 < level < 0.58:  # the pulmonary trunk and its branches
-            paint(
-                hu,
-                np.maximum(ellipse(self.x, self.y + 6 + np.abs(self.x) * -0.2, 44.0, 11.0), within),
-                blood,
-                edge,
-            )
+            trunk = ellipse(x, y + 6 + np.abs(x) * -0.2, 44.0, 11.0)
+            paint(hu, np.maximum(trunk, within), blood, edge)
 
-    def _bones(self, hu: Floats, z: float, cavity: Floats) -> None:
-        chest, edge = self.chest, self.scanner.pixel_mm
-        turn = (z + self.rib_drop_mm - chest.rib_offset_mm) * np.float32(1 / RIB_PITCH_MM)
-        off = (turn - np.rint(turn)) * np.float32(RIB_PITCH_MM / 6.2)
-        rib = (
-            np.sqrt(np.square(off) + np.square((cavity - 7.5) * np.float32(1 / 3.7))) - 1
-        ) * np.float32(4)
-        midline = 11 - np.abs(self.x)
-        rib = np.maximum(rib, midline)
-        paint(hu, rib, self.rib_hu, edge)
-        paint(hu, rib + 1.7, np.minimum(self.rib_hu, MARROW), edge)
-        level = z / chest.height_mm
-        if 0.5 < level < 1.02:
-            plate = np.maximum(
-                np.abs(cavity - 25 - 30 * max(level - 0.75, 0)) - 2.6,
-                self.scapula_mm + 90 * max(0.62 - level, 0),
-            )
-            paint(hu, plate, 480.0, edge)
-            paint(hu, plate + 1.5, MARROW, edge)
-        if 0.33 < level < 0.93:
-            top = (
-                -chest.half_depth_mm
-                * float(
-                    profile(level, (0.0, 0.45, 0.62, 0.76, 0.87), (0.97, 0.95, 0.86, 0.76, 0.66))
-                )
-                - 9
-            )
-            rows, columns = self._window((0.0, top), 26.0)
-            bone = ellipse(
-                self.x[:, columns],
-                self.y[rows] - top,
-                21.0 if level > 0.72 else 15.0,
-                6.0,
-                boxiness=0.6,
-            )
-            paint(hu[rows, columns], bone, 420.0, edge)
-            paint(hu[rows, columns], bone + 1.8, 130.0, edge)
-        self._spine(hu, z)
-
-    def _spine(self, hu: Floats, z: float) -> None:
-        chest, edge = self.chest, self.scanner.pixel_mm
-        y0 = chest.spine_y_mm + 5 + 0.1 * chest.half_depth_mm * max(z / chest.height_mm - 0.5, 0)
-        rows, columns = self._window((0.0, y0 + 20), 50.0)
-        window, x, y = hu[rows, columns], self.x[:, columns], self.y[rows] - y0
-        phase = ((z + chest.rib_offset_mm) / RIB_PITCH_MM) % 1
-        back = ellipse(x, y - 27, 19.0, 13.0)
-        wings = ellipse(np.abs(x) - 24, y - 24 - 0.2 * np.abs(x), 17.0, 5.0)
-        paint(window, back if phase > 0.45 else np.maximum(back, 6 - np.abs(x)), 330.0, edge)
-        if phase > 0.55:
-            paint(window, wings, 430.0, edge)
-            paint(window, wings + 2, MARROW, edge)
-        paint(window, ellipse(x, y - 44, 3.6, 15.0), 380.0, edge)
-        vertebra = ellipse(x, y, 19.0, 16.0, boxiness=0.3)
-        is_disk = phase < 0.2
-        paint(window, vertebra, 100.0 if is_disk else 450.0, edge)
-        if not is_disk:
-            paint(window, vertebra + 2.2, MARROW + 10, edge)
-        paint(window, circle(x, y - 24, 9.5), 30.0, edge)
+    def _aortic_arch(self, radius_mm: float) -> Floats:
+        """Distance to the arch, from front right to back left."""
+        x, y, spine_y = self.field.x, self.field.y, self.chest.spine_y_mm
+        along = np.clip(
+            ((x + 9) * 28 + (y + 26) * (spine_y + 1)) / (28**2 + (spine_y + 1) ** 2), 0, 1
+        )
+        return circle(x + 9 - 28 * along, y + 26 - (spine_y + 1) * along, radius_mm)
 
     def _parenchyma(self, z: float) -> Floats:
         """HU of the lungs' tissue.
@@ -295,10 +218,14 @@ class Torso:
         """
         chest = self.chest
         p = chest.phases
-        gravity = 32 * self.y / chest.half_depth_mm
-        clouds = np.sin(0.07 * self.x + 0.05 * z + p[4]) * np.sin(0.06 * self.y - 0.04 * z + p[5])
+        gravity = 32 * self.field.y / chest.half_depth_mm
+        clouds = np.sin(0.07 * self.field.x + 0.05 * z + p[4]) * np.sin(
+            0.06 * self.field.y - 0.04 * z + p[5]
+        )
         holes = np.maximum(
-            np.sin(0.17 * self.x + 0.2 * z + p[6]) * np.sin(0.19 * self.y - 0.16 * z + p[7]) - 0.2,
+            np.sin(0.17 * self.field.x + 0.2 * z + p[6])
+            * np.sin(0.19 * self.field.y - 0.16 * z + p[7])
+            - 0.2,
             0,
         )
         height = 25 - 40 * z / chest.height_mm
@@ -312,33 +239,8 @@ class Torso:
         if z > carina:
             back = 6 + 10 * (z - carina) / chest.height_mm
             wide = 8.5 + 2.5 * max(0.0, 1 - (z - carina) / 12)
-            self._disk(hu, (0.0, back), wide + 1.4, 35.0)
-            self._disk(hu, (0.0, back), wide, AIR + 10)
-
-    def _disk(
-        self, hu: Floats, centre_yx: tuple[float, float], radius: float, value: float
-    ) -> None:
-        """Paint a circle, touching only the pixels around it."""
-        edge = self.scanner.pixel_mm
-        rows, columns = self._window(centre_yx, radius + 2 * edge)
-        paint(
-            hu[rows, columns],
-            circle(self.x[:, columns] - centre_yx[0], self.y[rows] - centre_yx[1], radius),
-            value,
-            edge,
-        )
-
-    def _window(self, centre_yx: tuple[float, float], reach_mm: float) -> tuple[slice, slice]:
-        """Rows and columns within `reach_mm` of a point (x, y)."""
-        edge, first = self.scanner.pixel_mm, self.scanner.first_mm[0]
-        x, y = (
-            slice(
-                max(int((c - reach_mm - first) / edge), 0),
-                max(int((c + reach_mm - first) / edge) + 1, 0),
-            )
-            for c in centre_yx
-        )
-        return y, x
+            self.field.paint_disk(hu, (0.0, back), wide + 1.4, 35.0)
+            self.field.paint_disk(hu, (0.0, back), wide, AIR + 10)
 
 
 def _table(chest: Chest, scanner: Scanner, x: Floats, y: Floats) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungnet.config.preparation import PreparationConfig
+from lungnet.preprocessing.gaussian import gaussian_kernel
 from lungnet.preprocessing.resample import mask_on, resample
 from lungnet.volume import Volume, to_patient_mm
 
@@ -43,10 +44,8 @@ RIM_MM = (1.5, 6.0)
 AERATED_BELOW_HU = -500.0
 """Lung, vessels and partial volume left out."""
 
-NEIGHBORS = sorted(
-    [step for step in product((-1, 0, 1), repeat=3) if any(step)],
-    key=lambda step: sum(map(abs, step)),
-)
+NEIGHBORS = [step for step in product((-1, 0, 1), repeat=3) if any(step)]
+NEIGHBORS.sort(key=lambda step: sum(map(abs, step)))
 """Steps to the 26 neighbors of a voxel, the nearest first."""
 
 Floats = NDArray[np.float32]
@@ -145,9 +144,7 @@ def _blobs(
 
 
 def _smoothed(image: Floats, sigma: float) -> Floats:
-    reach = max(1, int(np.ceil(3 * sigma)))
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    kernel /= kernel.sum()
+    kernel = gaussian_kernel(sigma)
     planes = np.empty_like(image)
     for plane, target in zip(image, planes, strict=True):
         cv2.sepFilter2D(
@@ -171,15 +168,8 @@ def _peaks(response: Floats, region: NDArray[np.uint8]) -> NDArray[np.int64]:
     """
     bright = response > FAINTEST_HU
     bright &= region.view(bool)
-    for face in (
-        bright[0],
-        bright[-1],
-        bright[:, 0],
-        bright[:, -1],
-        bright[:, :, 0],
-        bright[:, :, -1],
-    ):
-        face[...] = False
+    for axis in range(3):
+        np.moveaxis(bright, axis, 0)[[0, -1]] = False
     indices = np.flatnonzero(bright)
     flat = response.ravel()
     values = flat[indices]
@@ -219,7 +209,8 @@ def _curvature(smooth: Floats, peaks: NDArray[np.int64]) -> NDArray[np.float64]:
     """
     z, y, x = peaks.T
 
-    def at(dz: int, dy: int, dx: int) -> NDArray[np.float64]:
+    def shifted(dz: int, dy: int, dx: int) -> NDArray[np.float64]:
+        """The values beside the peaks."""
         return np.asarray(smooth[z + dz, y + dy, x + dx], np.float64)
 
     hessian = np.empty((len(peaks), 3, 3))
@@ -227,11 +218,14 @@ def _curvature(smooth: Floats, peaks: NDArray[np.int64]) -> NDArray[np.float64]:
     for a in range(3):
         for b in range(a, 3):
             if a == b:
-                value = at(*steps[a]) + at(*-steps[a]) - 2 * at(0, 0, 0)
+                value = shifted(*steps[a]) + shifted(*-steps[a]) - 2 * shifted(0, 0, 0)
             else:
                 sum_step, difference_step = steps[a] + steps[b], steps[a] - steps[b]
                 value = (
-                    at(*sum_step) + at(*-sum_step) - at(*difference_step) - at(*-difference_step)
+                    shifted(*sum_step)
+                    + shifted(*-sum_step)
+                    - shifted(*difference_step)
+                    - shifted(*-difference_step)
                 ) / 4
             hessian[:, a, b] = hessian[:, b, a] = value
     values = np.linalg.eigvalsh(hessian)

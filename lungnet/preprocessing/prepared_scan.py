@@ -4,16 +4,39 @@ HU in cubes around the lungs, the lung region, and the candidates, all in patien
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lungnet.config.preparation import PreparationConfig
 from lungnet.preprocessing import lungs
+from lungnet.preprocessing.boxes import cut_boxes
 from lungnet.preprocessing.candidates import Candidate, find_candidates
 from lungnet.preprocessing.lungs import find_lungs
 from lungnet.preprocessing.resample import Ranges, cropped, mask_on, resample
 from lungnet.volume import ScanWarning, Volume
+
+
+class Scan(Protocol):
+    """A prepared scan, fresh or from a store."""
+
+    @property
+    def affine(self) -> NDArray[np.float64]:
+        """4x4 from (z, y, x, 1) to LPS millimetres."""
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Ranked, best first."""
+
+    @property
+    def hu(self) -> NDArray[np.int16]:
+        """The whole grid, (z, y, x)."""
+
+    def crops(
+        self, centres_voxel: ArrayLike, size_voxels: tuple[int, int, int]
+    ) -> NDArray[np.int16]:
+        """Boxes around (fractional) voxels, (n, *size_voxels), `AIR_HU` outside the grid."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +64,12 @@ class PreparedScan:
     patient_id: str
     series_uid: str
     warnings: tuple[ScanWarning, ...]
+
+    def crops(
+        self, centres_voxel: ArrayLike, size_voxels: tuple[int, int, int]
+    ) -> NDArray[np.int16]:
+        """Boxes around (fractional) voxels, the same as a store gives."""
+        return cut_boxes(self.hu, centres_voxel, size_voxels)
 
 
 def prepare(volume: Volume, config: PreparationConfig) -> PreparedScan:

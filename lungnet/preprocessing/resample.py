@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lungnet.preprocessing.gaussian import NEGLIGIBLE_SIGMA, gaussian_kernel
 from lungnet.volume import Triple, Volume, shifted
 
 Ranges = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
@@ -124,12 +125,12 @@ def _resample_plane(
     if blocks != (1, 1):
         plane = _averaged(plane, *blocks)
     smooth = plane.astype(np.float32)
-    if max(sigmas) > 0.05:
+    if max(sigmas) > NEGLIGIBLE_SIGMA:
         smooth = cv2.sepFilter2D(
             smooth,
             cv2.CV_32F,
-            _gaussian(sigmas[1]),
-            _gaussian(sigmas[0]),
+            gaussian_kernel(sigmas[1]),
+            gaussian_kernel(sigmas[0]),
             borderType=cv2.BORDER_REPLICATE,
         )
     step_y, step_x = ratio_y / blocks[0], ratio_x / blocks[1]
@@ -166,17 +167,9 @@ def _averaged(plane: NDArray[np.int16], n_y: int, n_x: int) -> NDArray[np.int16]
     return result
 
 
-def _gaussian(sigma: float) -> NDArray[np.float64]:
-    if sigma <= 0.05:
-        return np.ones(1)
-    reach = max(1, int(np.ceil(3 * sigma)))
-    values = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    return np.asarray(values / values.sum())
-
-
 def _weights_along_z(n: int, ratio: float) -> NDArray[np.float32]:
     """Row k holds the weight of each of n source slices in target slice k; rows sum to 1."""
-    kernel = _gaussian(sqrt(max(0.0, (ratio * ratio - 1) / 4)))
+    kernel = gaussian_kernel(sqrt(max(0.0, (ratio * ratio - 1) / 4)))
     reach = len(kernel) // 2
     # Rounded to the nearest count, the last centre never lies beyond the source's edge.
     positions = (np.arange(max(1, floor(n / ratio + 0.5))) + 0.5) * ratio - 0.5

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lungnet.evaluation.curves import ReliabilityBin
 from lungnet.evaluation.intervals import Interval
 from lungnet.evaluation.metrics import Metrics
 from lungnet.reporting.charts import Axis, Chart, axis_for, percent, plain
@@ -99,16 +100,7 @@ def reliability(metrics: Metrics) -> Figure:
     given, came = [b.predicted for b in bins], [b.observed.value for b in bins]
     chart.whiskers(given, [b.observed.low for b in bins], [b.observed.high for b in bins], "model")
     chart.line(given, came, "model thin")
-    chart.points(
-        given,
-        came,
-        "model",
-        [
-            f"{b.n} rows: given {percent(b.predicted)}, {b.positives} positive "
-            f"({percent(b.observed.value)})"
-            for b in bins
-        ],
-    )
+    chart.points(given, came, "model", list(map(_bin_hint, bins)))
     caption = (
         "Whether a probability means what it says: of those given 30 %, three in ten should turn "
         "out positive, a point on the diagonal. "
@@ -120,6 +112,11 @@ def reliability(metrics: Metrics) -> Figure:
         ("bar quiet", "how often given"),
     )
     return Figure("reliability", "Calibration", chart.svg(), caption, legend)
+
+
+def _bin_hint(b: ReliabilityBin) -> str:
+    came = f"{b.positives} positive ({percent(b.observed.value)})"
+    return f"{b.n} rows: given {percent(b.predicted)}, {came}"
 
 
 def precision_recall(metrics: Metrics) -> Figure:

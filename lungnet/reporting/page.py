@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from lungnet import __version__
 from lungnet.evaluation.metrics import METHODS, Metrics
 from lungnet.evaluation.predictions import check_predictions
 from lungnet.files import write_json, write_text
@@ -25,6 +24,7 @@ from lungnet.reporting.case_table import (
 )
 from lungnet.reporting.figures import figures, training_curves
 from lungnet.reporting.report_context import ReportContext
+from lungnet.version import __version__
 
 POLICY = (
     "default-src 'none'; img-src data:; style-src '{style}'; script-src '{script}'; base-uri "

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,44 +11,19 @@ import pandas as pd
 from lungnet.config.experiment import Experiment
 from lungnet.config.load import load_experiment
 from lungnet.errors import ConfigError, PredictionsError
-from lungnet.evaluation.metrics import EvaluationOptions, Metrics, evaluate_table
+from lungnet.evaluation.metrics import Metrics, evaluate_table
 from lungnet.evaluation.predictions import read_predictions
+from lungnet.evaluation.scoring_config import ScoringConfig
+from lungnet.files import read_bounded
 from lungnet.reporting.case_table import case_table, worth_a_picture
 from lungnet.reporting.charts import percent
 from lungnet.reporting.page import write_report
 from lungnet.reporting.report_context import ReportContext
+from lungnet.run_folder import RunFolder
 
 log = logging.getLogger("lungnet")
 
 LARGEST_TEXT_BYTES = 4 * 2**20
-
-PICTURES_SHOW = {
-    "nodules": "the nodule, or its middle slice, at a lung window",
-    "store": (
-        "the slice through the first-ranked candidate (ringed), and close-ups of the first two, at "
-        "a lung window"
-    ),
-}
-
-LIMITS = {
-    "nodules": (
-        (
-            "The labels are those of the file of nodules; readers' ratings of malignancy are an "
-            "opinion, not pathology."
-        ),
-        (
-            "Each image is centred on a nodule that someone found: finding it is not part "
-            "of what is "
-            "scored."
-        ),
-    ),
-    "store": (
-        (
-            "Candidates are found by rules; a tumour that none of them covers cannot be seen by a "
-            "model that reads candidates."
-        ),
-    ),
-}
 
 
 def report_predictions(
@@ -80,17 +56,17 @@ def report_predictions(
     if not source.is_dir():
         table = read_predictions(source)
         metrics = evaluate_table(
-            table, EvaluationOptions(split=split, threshold=threshold, synthetic=synthetic)
+            table, ScoringConfig(split=split, threshold=threshold, synthetic=synthetic)
         )
         return metrics, write_report(out, table, metrics, ReportContext(title=source.name))
-    path = source / "predictions.csv"
-    if not path.is_file():
+    run = RunFolder(source)
+    if not run.predictions.is_file():
         raise PredictionsError(
             f"{source}: holds no predictions.csv; expected a run folder that `lungnet train` "
             "finished, or a CSV"
         )
-    table = read_predictions(path)
-    previous = _object(source / "metrics.json")
+    table = read_predictions(run.predictions)
+    previous = _object(run.metrics)
     drawn = previous.get("intervals")
     numbers = {
         name: drawn[name]
@@ -98,42 +74,46 @@ def report_predictions(
         if isinstance(drawn, dict) and isinstance(drawn.get(name), int)
     }
     numbers["replicates"] = max(100, min(numbers.get("replicates", 2000), 100_000))
-    options = EvaluationOptions(
+    options = ScoringConfig(
         split=split,
         threshold=threshold,
         synthetic=synthetic or previous.get("synthetic") is True,
         **numbers,
     )
     metrics = evaluate_table(table, options)
-    return metrics, write_report(out, table, metrics, run_context(source, metrics))
+    return metrics, write_report(out, table, metrics, run_context(run, metrics))
 
 
-def run_context(run: Path, metrics: Metrics) -> ReportContext:
+def run_context(run: RunFolder, metrics: Metrics) -> ReportContext:
     """What a run folder tells beside its predictions; what is absent or unreadable stays empty.
 
     Args:
-        run: a folder with `config.yaml`, `environment.json` and `history.csv`.
+        run: the folder.
         metrics: says which cases are worth a picture, drawn from the cohort that the configuration
             names.
     """
-    experiment = _experiment(run / "config.yaml")
-    environment = _object(run / "environment.json")
+    experiment = _experiment(run.config)
+    environment = _object(run.environment)
     libraries = environment.pop("libraries", {})
     named = environment | (libraries if isinstance(libraries, dict) else {})
-    pictures: dict[str, list[bytes]] = {}
-    if experiment is not None:
-        from lungnet.reporting.pictures import draw_pictures
-
-        pictures = draw_pictures(experiment, worth_a_picture(case_table(metrics))["series_uid"])
-    return ReportContext(
-        title=f"{run.resolve().parent.name}/{run.resolve().name}",
-        split_made="" if experiment is None else split_sentence(experiment),
-        limits=() if experiment is None else LIMITS[experiment.data.kind],
-        config_text=_text(run / "config.yaml"),
+    context = ReportContext(
+        title="/".join(run.path.resolve().parts[-2:]),
+        config_text=_text(run.config),
         environment={str(name): str(value) for name, value in named.items()},
-        history=_history(run / "history.csv"),
-        pictures=pictures,
-        pictures_show="" if experiment is None else PICTURES_SHOW[experiment.data.kind],
+        history=_history(run.history),
+    )
+    if experiment is None:
+        return context
+    from lungnet.datasets.cohort_kinds import COHORT_KINDS
+    from lungnet.reporting.pictures import draw_pictures
+
+    kind = COHORT_KINDS.get(experiment.data.kind)
+    return replace(
+        context,
+        split_made=split_sentence(experiment),
+        limits=kind.limits if kind else (),
+        pictures=draw_pictures(experiment, worth_a_picture(case_table(metrics))["series_uid"]),
+        pictures_show=kind.slices_caption if kind else "",
     )
 
 
@@ -182,6 +162,7 @@ def _object(path: Path) -> dict[str, Any]:
 
 
 def _text(path: Path) -> str:
-    if not path.is_file() or path.stat().st_size > LARGEST_TEXT_BYTES:
+    try:
+        return read_bounded(path, LARGEST_TEXT_BYTES).decode("utf-8", errors="replace")
+    except OSError:
         return ""
-    return path.read_text(encoding="utf-8", errors="replace")

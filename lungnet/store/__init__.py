@@ -4,7 +4,7 @@ from lungnet.store.filling import fill_store
 from lungnet.store.labels import Labels, read_labels
 from lungnet.store.prepared_store import Store
 from lungnet.store.series_worker import PreparedRow
-from lungnet.store.stored_scan import StoredScan, first_voxels
+from lungnet.store.stored_scan import StoredScan
 from lungnet.store.verification import CheckedEntry, repair_store, verify_store
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "Store",
     "StoredScan",
     "fill_store",
-    "first_voxels",
     "read_labels",
     "repair_store",
     "verify_store",

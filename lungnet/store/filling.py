@@ -4,18 +4,17 @@ A killed run goes on where it stopped.
 """
 
 import fcntl
-import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from lungnet.config.preparation import PreparationConfig
-from lungnet.errors import InputError, MachineError, Refusal, StoreError, UsageError
+from lungnet.errors import InputError, Refusal, StoreError, UsageError
 from lungnet.files import UNFINISHED, harmless, machine_error, remove_unfinished
 from lungnet.intake import Series, reasons, series_key
+from lungnet.processes.worker_pool import map_in_processes
 from lungnet.store.labels import Labels
 from lungnet.store.layout import PICTURES, PREPARATION, SCANS, scan_folder, scan_keys
 from lungnet.store.manifest import RefusedRow, read_refused, store_labels, write_tables
@@ -25,13 +24,8 @@ from lungnet.store.series_worker import (
     prepare_series,
     refused_series_row,
     row_of_scan,
-    set_up_worker,
 )
 from lungnet.store.stored_scan import read_attributes
-
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-"""Each worker is one thread: more workers, not more threads, fill the cores without waiting for
-each other."""
 
 
 def fill_store(
@@ -133,44 +127,8 @@ def _prepared(
         for series in waiting:
             yield prepare_series(series, out, config)
         return
-    with _pool(min(jobs, len(waiting))) as submit:
-        queue = iter(waiting)
-        running: set[Future[PreparedRow]] = set()
-        while True:
-            # One series per worker and none queued: an interruption waits for these only, and a
-            # million headers are not sent at once.
-            for series in queue:
-                running.add(submit(prepare_series, series, out, config))
-                if len(running) == jobs:
-                    break
-            if not running:
-                return
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield future.result()
-
-
-@contextmanager
-def _pool(jobs: int) -> Iterator[Callable[..., "Future[PreparedRow]"]]:
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    # Spawned, not forked: the parent may run TensorFlow's threads, whose locks a fork would copy as
-    # they are.
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), set_up_worker)
-    try:
-        yield pool.submit
-    except BrokenProcessPool:
-        raise MachineError(
-            "a worker process was killed, most likely for lack of memory; use fewer --jobs; what "
-            "is done is kept"
-        ) from None
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    work = partial(prepare_series, store=out, config=config)
+    yield from map_in_processes(work, waiting, min(jobs, len(waiting)))
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lungnet.errors import LabelsError
+from lungnet.files import read_bounded
 
 log = logging.getLogger("lungnet")
 
@@ -137,12 +138,8 @@ def labels_text(labels: Labels) -> str:
 
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > LARGEST_BYTES:
-            raise LabelsError(
-                f"{path}: {path.stat().st_size:,} bytes, expected a table of ids of at most "
-                f"{LARGEST_BYTES:,}"
-            )
-        return path.read_text(encoding="utf-8-sig")
+        text = read_bounded(path, LARGEST_BYTES).decode("utf-8-sig")
+        return text.replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError:
         raise LabelsError(
             f"{path}: not a text file in UTF-8, expected a CSV with `patient_id,label` or "

@@ -202,7 +202,7 @@ def _series_row(a: dict[str, Any]) -> SeriesRow:
 
 
 def _write_manifest(store: Path, rows: list[dict[str, Any]], label_columns: list[str]) -> None:
-    from lungnet import __version__
+    from lungnet.version import __version__
 
     taken = set(SCHEMA.names)
     fields = [pa.field(name, pa.string()) for name in label_columns if name not in taken]

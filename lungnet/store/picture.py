@@ -8,19 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungnet.preprocessing import PreparedScan
+from lungnet.preprocessing.slice_drawing import draw_ring, encode_png, to_gray
 from lungnet.volume import to_voxels
-
-WINDOW_HU = (-1150.0, 350.0)
-"""A lung window: level -400, width 1500."""
 
 LUNG_COLOR, CANDIDATE_COLOR = (90, 200, 90), (60, 160, 255)
 """BGR, as OpenCV writes."""
 
-SHOWN = 20
+MOST_RANKS = 20
 """Candidates beyond this rank are left out of the picture."""
 
 
-def draw(scan: PreparedScan, *, synthetic: bool) -> bytes:
+def draw_scan(scan: PreparedScan, *, synthetic: bool) -> bytes:
     """PNG of the axial, coronal and sagittal plane through the best candidate.
 
     Seen as radiologists do (patient's right at the left).
@@ -48,39 +46,34 @@ def draw(scan: PreparedScan, *, synthetic: bool) -> bytes:
             1,
             cv2.LINE_AA,
         )
-    done, data = cv2.imencode(".png", sheet, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    assert done  # memory only: nothing can be full or missing
-    return bytes(data)
+    return encode_png(np.asarray(sheet))
 
 
 def _plane(scan: PreparedScan, axis: int, index: int) -> NDArray[np.uint8]:
-    low, high = WINDOW_HU
     hu, mask = np.take(scan.hu, index, axis), np.take(scan.mask, index, axis)
     upright = axis != 0
     if upright:  # z grows upwards in the patient, rows grow downwards in a picture
         hu, mask = hu[::-1], mask[::-1]
-    gray = np.clip((hu - low) * (255 / (high - low)), 0, 255).astype(np.uint8)
-    picture = cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)
+    picture = np.asarray(cv2.cvtColor(to_gray(hu), cv2.COLOR_GRAY2BGR), np.uint8)
     outlines, _ = cv2.findContours(np.ascontiguousarray(mask), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(picture, outlines, -1, LUNG_COLOR, 1)
     edge_mm = float(np.linalg.norm(scan.affine[:3, axis]))
     rows, columns = [a for a in range(3) if a != axis]
-    for rank, candidate in enumerate(scan.candidates[:SHOWN], 1):
+    for rank, candidate in enumerate(scan.candidates[:MOST_RANKS], 1):
         position = to_voxels(scan.affine, candidate.centre_mm)
         radius = candidate.radius_mm / edge_mm
         if abs(position[axis] - index) > radius:
             continue
         row = len(hu) - 1 - position[rows] if upright else position[rows]
-        spot = (round(float(position[columns])), round(float(row)))
-        cv2.circle(picture, spot, round(radius) + 4, CANDIDATE_COLOR, 1, cv2.LINE_AA)
+        draw_ring(picture, (row, position[columns]), round(radius) + 4, CANDIDATE_COLOR)
         cv2.putText(
             picture,
             str(rank),
-            (spot[0] + round(radius) + 5, spot[1]),
+            (round(float(position[columns])) + round(radius) + 5, round(float(row))),
             cv2.FONT_HERSHEY_PLAIN,
             0.8,
             CANDIDATE_COLOR,
             1,
             cv2.LINE_AA,
         )
-    return np.asarray(picture)
+    return picture

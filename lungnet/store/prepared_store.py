@@ -76,7 +76,7 @@ class Store:
 
 def write_preparation(store: Path, config: PreparationConfig) -> None:
     """Say in the store what its scans are made with."""
-    from lungnet import __version__
+    from lungnet.version import __version__
 
     value = {
         "preparation": config.rules(),

@@ -1,11 +1,7 @@
-"""What a worker process does with one series: read, prepare, write; and how it starts."""
+"""What a worker process does with one series: read, prepare, write."""
 
-import os
-import signal
-import threading
 import time
 from dataclasses import dataclass
-from multiprocessing import connection, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -86,27 +82,6 @@ def row_of_scan(attributes: dict[str, Any], status: str, *, cpu_s: float, path: 
         cpu_s=cpu_s,
         path=path,
     )
-
-
-def set_up_worker() -> None:
-    """Called first in every worker.
-
-    One thread per library, Ctrl-C left to the parent, no life without it.
-    """
-    import cv2
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
-    parent = parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-
-
-def _end_with(sentinel: int) -> None:
-    # A worker whose parent was killed would wait for work forever, and might write into a store
-    # that another run now fills.
-    connection.wait([sentinel])
-    os._exit(1)
 
 
 def _since(start: float) -> float:

@@ -11,12 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from lungnet.config.preparation import PreparationConfig
 from lungnet.errors import StoreError
-from lungnet.files import replacing, write_bytes
+from lungnet.files import read_bounded, replacing, write_bytes
 from lungnet.intake import SeriesRow, series_key
 from lungnet.preprocessing import Candidate, PreparedScan
+from lungnet.preprocessing.boxes import first_voxels
 from lungnet.store.arrays import encode, open_array, read_boxes
 from lungnet.store.layout import GROUP, PICTURE, picture_file, scan_folder
-from lungnet.store.picture import draw
+from lungnet.store.picture import draw_scan
 from lungnet.volume import AIR_HU, ScanWarning, Triple, spacing_of
 
 LARGEST_GROUP_BYTES = 4_000_000
@@ -90,12 +91,14 @@ class StoredScan:
         """Lung region 0 or 1 of many boxes; shape (n, z, y, x)."""
         return np.asarray(self._boxes("mask", centres_voxel, size_voxels, 0))
 
+    @property
     def hu(self) -> NDArray[np.int16]:
-        """The whole grid in HU."""
+        """The whole grid in HU, read anew each time."""
         return np.asarray(self._whole("hu"))
 
+    @property
     def mask(self) -> NDArray[np.uint8]:
-        """The whole lung region, 0 or 1."""
+        """The whole lung region, 0 or 1, read anew each time."""
         return np.asarray(self._whole("mask"))
 
     def _whole(self, name: str) -> Any:
@@ -122,16 +125,6 @@ class StoredScan:
         return self._arrays[name]
 
 
-def first_voxels(centres_voxel: ArrayLike, size: tuple[int, int, int]) -> NDArray[np.int64]:
-    """First voxels of the boxes whose centres are nearest to the given ones; shapes (..., 3).
-
-    A box's centre is `first + (size - 1) / 2`.
-    """
-    return np.floor(
-        np.asarray(centres_voxel, np.float64) - (np.asarray(size) - 1) / 2 + 0.5
-    ).astype(np.int64)
-
-
 def write_scan(
     store: Path, scan: PreparedScan, source: SeriesRow, config: PreparationConfig, n_files: int
 ) -> dict[str, Any]:
@@ -148,7 +141,7 @@ def write_scan(
         MachineError: no space, no permission.
     """
     key = series_key(scan.patient_id, scan.series_uid)
-    picture = draw(scan, synthetic=is_synthetic(source))
+    picture = draw_scan(scan, synthetic=is_synthetic(source))
     files = {
         f"{name}/{file}": data
         for name, values, fill in (("hu", scan.hu, AIR_HU), ("mask", scan.mask, 0))
@@ -179,9 +172,7 @@ def read_attributes(folder: Path) -> dict[str, Any]:
         StoreError: they are not there or not what was written.
     """
     try:
-        with (folder / GROUP).open("rb") as file:
-            data = file.read(LARGEST_GROUP_BYTES + 1)
-        attributes = json.loads(data[:LARGEST_GROUP_BYTES])["attributes"]
+        attributes = json.loads(read_bounded(folder / GROUP, LARGEST_GROUP_BYTES))["attributes"]
         (
             attributes["provenance"]["preparation_hash"],
             attributes["series_uid"],
@@ -202,7 +193,7 @@ def _unreadable(folder: Path, error: Exception) -> StoreError:
 
 
 def _attributes(scan: PreparedScan, source: SeriesRow, config: PreparationConfig) -> dict[str, Any]:
-    from lungnet import __version__
+    from lungnet.version import __version__
 
     return {
         "affine": scan.affine.tolist(),

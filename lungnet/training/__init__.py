@@ -5,7 +5,7 @@ Checkpoints, history, held-out predictions and a bundle.
 
 import os
 
-from lungnet.native_stderr import suppressed_stderr
+from lungnet.processes.native_stderr import suppressed_stderr
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # No setting stops the remarks of TensorFlow's import: the one above comes too late for them.

@@ -9,7 +9,6 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from lungnet.config.experiment import Experiment
 from lungnet.config.training import TrainingConfig
 from lungnet.errors import CheckpointError
 from lungnet.training.checkpoints import Checkpoint, save_checkpoint
@@ -114,12 +113,18 @@ class CheckpointCallback(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, state: TrainingState, folder: Path, experiment: Experiment, epoch_done: EpochDone
+        self,
+        state: TrainingState,
+        folder: Path,
+        config_hash: str,
+        training: TrainingConfig,
+        epoch_done: EpochDone,
     ) -> None:
         super().__init__()
         self.state = state
         self.folder = folder
-        self.experiment = experiment
+        self.config_hash = config_hash
+        self.training = training
         self.epoch_done = epoch_done
         self.has_diverged = False
 
@@ -132,7 +137,7 @@ class CheckpointCallback(keras.callbacks.Callback):
             return
         row["learning_rate"] = float(keras.ops.convert_to_numpy(self.state.optimizer.learning_rate))
         self.state.end_epoch(row)
-        save_checkpoint(self.folder, self.state.checkpoint(), self.experiment.config_hash())
+        save_checkpoint(self.folder, self.state.checkpoint(), self.config_hash)
         self.epoch_done(row)
-        if self.state.is_over(self.experiment.training):
+        if self.state.is_over(self.training):
             self.model.stop_training = True

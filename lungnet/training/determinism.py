@@ -23,8 +23,7 @@ def set_up(seed: int) -> None:
             f"training uses Keras on TensorFlow, but KERAS_BACKEND is {keras.backend.backend()!r}; "
             "unset it"
         )
-    warnings.filterwarnings(
-        "ignore", message="`shuffle=True` was passed", module="keras"
-    )  # fit's default; our batches are ordered
+    # What `fit` warns of is its default; our batches are ordered.
+    warnings.filterwarnings("ignore", message="`shuffle=True` was passed", module="keras")
     keras.utils.set_random_seed(seed % 2**32)
     tf.config.experimental.enable_op_determinism()

@@ -29,6 +29,7 @@ from lungnet.models.bundle import (
     WEIGHTS,
     write_bundle,
 )
+from lungnet.models.exported_network import LOGIT, compile_network
 
 log = logging.getLogger("lungnet")
 
@@ -58,7 +59,7 @@ def make_bundle(
     probe = _probe(cohort, experiment.input)
     expected = network.predict(probe, verbose=0)["logit"]
     export = _exported(network)
-    difference = float(np.abs(_run(export, probe) - expected).max())
+    difference = float(np.abs(compile_network(export)(probe)[LOGIT] - expected).max())
     if not difference <= LARGEST_DIFFERENCE:
         raise ExportError(
             f"the exported network differs from Keras by {difference:.2g} in the logit; at most "
@@ -73,6 +74,7 @@ def make_bundle(
     }
 
     def fill(folder: Path) -> None:
+        """Write the weights and the exported network."""
         try:
             network.save_weights(folder / WEIGHTS)
             openvino.save_model(export, folder / NETWORK, compress_to_fp16=False)
@@ -101,11 +103,6 @@ def _exported(network: keras.Model) -> Any:
         path = Path(folder) / "network.xml"
         network.export(str(path), format="openvino", verbose=False)
         return openvino.Core().read_model(path, path.with_suffix(".bin")).clone()
-
-
-def _run(export: Any, probe: Inputs) -> Any:
-    compiled = openvino.Core().compile_model(export, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    return compiled(probe)["logit"]
 
 
 def _probe(cohort: Cohort, input_config: InputConfig) -> Inputs:

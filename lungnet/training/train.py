@@ -1,6 +1,5 @@
 """A whole training: split by patient, fit, predict who was held out, score, and seal the bundle."""
 
-import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -9,27 +8,23 @@ import numpy as np
 import pandas as pd
 
 from lungnet.config.experiment import Experiment
+from lungnet.config.training import EvaluationConfig
+from lungnet.datasets.batches import Schedule, TaskBatches
 from lungnet.datasets.cohort import Cohort
-from lungnet.datasets.cohort_kinds import load_cohort
-from lungnet.datasets.splits import TEST, TRAIN, VALIDATION, draw_splits
-from lungnet.errors import ChoiceError, ConfigError
 from lungnet.evaluation.calibration import Calibration, fit_calibration
-from lungnet.evaluation.metrics import EvaluationOptions, Metrics, evaluate_table
+from lungnet.evaluation.metrics import Metrics, evaluate_table
+from lungnet.evaluation.scoring_config import ScoringConfig
 from lungnet.files import write_json
-from lungnet.models.build import build_model
+from lungnet.run_folder import TEST, TRAIN, VALIDATION, RunFolder
 from lungnet.training.export import make_bundle
-from lungnet.training.fit import Task, Trained, fit, predict_logits
-from lungnet.training.run_folder import RunFolder, write_table
+from lungnet.training.fit import Task, Trained, fit, new_network, predict_logits
+from lungnet.training.plan import MAIN, TrainingPlan, make_plan, task_seed
+from lungnet.training.run_start import start_run, write_table
 
 log = logging.getLogger("lungnet")
 
 EpochsDone = Callable[[str, dict[str, float]], None]
 """Told (network, row of its history) after each epoch."""
-
-FINAL = "final"
-"""Name of the network in the bundle of a cross-validated run: trained on everybody but its
-validation patients."""
-
 
 HISTORY = ["network", "epoch", "loss", "auc", "val_loss", "val_auc", "learning_rate"]
 """Columns of history.csv, the same whether an epoch was read from a checkpoint or just done."""
@@ -48,92 +43,89 @@ def train(experiment: Experiment, folder: Path, *, resume: bool, epoch_done: Epo
         InputError: the cohort cannot be read or split.
         CheckpointError: checkpoints that fail their checks.
     """
-    check_network(experiment)
-    cohort = load_cohort(experiment)
-    splits = draw_splits(cohort.table, experiment.data, experiment.seed)
+    plan = make_plan(experiment)
     run = RunFolder(folder)
-    run.open(experiment, resume=resume)
-    write_table(folder / "splits.csv", _split_table(cohort, splits))
+    start_run(run, experiment, resume=resume)
+    write_table(run.splits, plan.split_table())
     histories: dict[str, list[dict[str, float]]] = {}
     tables: list[pd.DataFrame] = []
-    names = [f"fold-{fold}" for fold in range(len(splits))] if experiment.data.folds else ["main"]
-    for name, split in zip(names, splits, strict=True):
-        trained = _fit(experiment, cohort, split, run, name, epoch_done)
+    for name, split in plan.tasks():
+        trained = _fit(experiment, plan, run, (name, split), epoch_done)
         histories[name] = trained.history
-        logits, calibration = _judge(experiment, cohort, split, trained)
-        tables.append(
-            _predictions(
-                cohort,
-                split,
-                logits,
-                calibration,
-                fold=len(tables) if experiment.data.folds else None,
-            )
-        )
-    if experiment.data.folds:
-        split = _final_split(cohort, experiment)
-        trained = _fit(experiment, cohort, split, run, FINAL, epoch_done)
-        histories[FINAL] = trained.history
-        _, calibration = _judge(experiment, cohort, split, trained)
-    _write_history(folder, histories)
+        logits, calibration = _judge(experiment, plan.cohort, split, trained)
+        fold = len(tables) if plan.has_folds else None
+        if len(tables) < len(plan.splits):
+            tables.append(_predictions(plan.cohort, split, logits, calibration, fold))
+    _write_history(run.history, histories)
     table = pd.concat(tables, ignore_index=True)
     write_table(run.predictions, table)
-    metrics = _score(experiment, cohort, table, split)
-    make_bundle(
-        run.bundle,
-        trained.network,
-        experiment,
-        cohort,
-        _summary(cohort, split, trained, calibration, metrics),
-    )
+    prevalence = None if plan.has_folds else _prevalence(plan.cohort, split)
+    scoring = _scoring(experiment.evaluation, experiment.seed, plan.cohort, prevalence)
+    metrics = evaluate_table(table, scoring)
+    summary = {
+        "calibration": calibration.to_json(),
+        "training": _description(plan.cohort, split, trained, metrics),
+    }
+    make_bundle(run.bundle, trained.network, experiment, plan.cohort, summary)
     write_json(run.metrics, metrics.to_json())
     return metrics
 
 
-def check_network(experiment: Experiment) -> None:
-    """Build the network once, so that a wrong name is told before any work.
-
-    Raises:
-        ConfigError: naming file and line.
-    """
-    try:
-        build_model(experiment.model, experiment.input)
-    except ChoiceError as error:
-        raise ConfigError(f"{experiment.where(error.key)}: {error}") from None
+def dry_run(experiment: Experiment) -> str:
+    """What a training would do, after every check that needs no training: for people."""
+    plan = make_plan(experiment)
+    table, split = plan.cohort.table, plan.splits[0]
+    counts = ", ".join(f"{int((split == name).sum())} {name}" for name in (TRAIN, VALIDATION, TEST))
+    return (
+        f"{len(table)} samples of {table['patient_id'].nunique()} patients, "
+        f"{int(table['label'].sum())} positive; "
+        f"{len(plan.splits)} split(s), the first {counts}; "
+        f"{plan.first_network.count_params():,} parameters; "
+        f"at most {experiment.training.epochs} epochs each"
+    )
 
 
 def _fit(
     experiment: Experiment,
-    cohort: Cohort,
-    split: pd.Series,
+    plan: TrainingPlan,
     run: RunFolder,
-    name: str,
+    named_split: tuple[str, pd.Series],
     epoch_done: EpochsDone,
 ) -> Trained:
+    name, split = named_split
     rows = {
-        split_name: np.flatnonzero(split == split_name).tolist()
-        for split_name in (TRAIN, VALIDATION)
+        name_of_split: np.flatnonzero(split == name_of_split).tolist()
+        for name_of_split in (TRAIN, VALIDATION, TEST)
     }
     log.info(
         "%s: %d samples to train on, %d to stop and calibrate on, %d held out",
         name,
-        *(int((split == p).sum()) for p in (TRAIN, VALIDATION, TEST)),
+        *map(len, rows.values()),
     )
-    task = Task(name, rows[TRAIN], rows[VALIDATION], run.checkpoints(name), run.tensorboard(name))
-    return fit(experiment, cohort, task, lambda row: epoch_done(name, row))
+    seed, training = task_seed(experiment, name), experiment.training
+    schedule = Schedule(rows[TRAIN], training.batch_size, seed)
+    batches = TaskBatches(
+        plan.cohort, experiment.input, schedule, training.augmentation, rows[VALIDATION]
+    )
+    is_first = name in (MAIN, "fold-0")
+    network = (
+        plan.first_network if is_first else new_network(experiment.model, experiment.input, seed)
+    )
+    task = Task(name, experiment.config_hash(), run.checkpoints(name), run.tensorboard(name))
+    recipe = experiment.optimizer, training
+    return fit(network, batches, task, recipe, lambda row: epoch_done(name, row))
 
 
 def _judge(
     experiment: Experiment, cohort: Cohort, split: pd.Series, trained: Trained
 ) -> tuple[pd.Series, Calibration]:
     """Logits of every row, and the calibration that the validation rows give."""
-    logits = pd.Series(
-        predict_logits(trained.network, experiment, cohort, range(len(cohort))), index=split.index
-    )
+    batch_size, rows = experiment.training.batch_size, range(len(cohort))
+    values = predict_logits(trained.network, cohort, rows, experiment.input, batch_size)
+    logits = pd.Series(values, index=split.index)
     held = split == VALIDATION
-    return logits, fit_calibration(
-        cohort.table["label"][held], logits[held], experiment.evaluation.calibration
-    )
+    labels = cohort.table["label"][held]
+    return logits, fit_calibration(labels, logits[held], experiment.evaluation.calibration)
 
 
 def _predictions(
@@ -159,80 +151,44 @@ def _predictions(
     return table[columns] if fold is None else table.loc[split == TEST, columns]
 
 
-def _score(
-    experiment: Experiment, cohort: Cohort, table: pd.DataFrame, split: pd.Series
-) -> Metrics:
-    prevalence = (
-        None if experiment.data.folds else float(cohort.table["label"][split == TRAIN].mean())
-    )
-    options = EvaluationOptions(
-        replicates=experiment.evaluation.bootstrap,
-        seed=experiment.seed,
+def _scoring(
+    evaluation: EvaluationConfig, seed: int, cohort: Cohort, prevalence: float | None
+) -> ScoringConfig:
+    return ScoringConfig(
+        replicates=evaluation.bootstrap,
+        seed=seed,
         synthetic=cohort.is_synthetic,
         train_prevalence=prevalence,
     )
-    return evaluate_table(table, options)
 
 
-def _final_split(cohort: Cohort, experiment: Experiment) -> pd.Series:
-    """Nobody held out.
-
-    The first fold's validation patients stop the training, everybody else is trained on.
-    """
-    first = draw_splits(cohort.table, experiment.data, experiment.seed)[0]
-    return first.replace(TEST, TRAIN)
+def _prevalence(cohort: Cohort, split: pd.Series) -> float:
+    return float(cohort.table["label"][split == TRAIN].mean())
 
 
-def _split_table(cohort: Cohort, splits: list[pd.Series]) -> pd.DataFrame:
-    table = cohort.table[["patient_id", "series_uid", "label"]]
-    if len(splits) == 1:
-        return table.assign(split=splits[0], fold=-1)
-    return pd.concat(
-        [table.assign(split=split, fold=fold) for fold, split in enumerate(splits)],
-        ignore_index=True,
-    )
-
-
-def _write_history(folder: Path, histories: dict[str, list[dict[str, float]]]) -> None:
+def _write_history(path: Path, histories: dict[str, list[dict[str, float]]]) -> None:
     rows = [
         {"network": name, **row, "epoch": int(row["epoch"])}
         for name, history in histories.items()
         for row in history
     ]
-    write_table(folder / "history.csv", pd.DataFrame(rows, columns=HISTORY))
+    write_table(path, pd.DataFrame(rows, columns=HISTORY))
 
 
-def _summary(
-    cohort: Cohort, split: pd.Series, trained: Trained, calibration: Calibration, metrics: Metrics
+def _description(
+    cohort: Cohort, split: pd.Series, trained: Trained, metrics: Metrics
 ) -> dict[str, object]:
-    training = {
+    """What `training.json` of the bundle tells."""
+    patients = cohort.table["patient_id"]
+    return {
         "patients": {
-            split_name: int(cohort.table["patient_id"][split == split_name].nunique())
-            for split_name in (TRAIN, VALIDATION, TEST)
+            name_of_split: int(patients[split == name_of_split].nunique())
+            for name_of_split in (TRAIN, VALIDATION, TEST)
         },
-        "prevalence": float(cohort.table["label"][split == TRAIN].mean()),
+        "prevalence": _prevalence(cohort, split),
         "epochs": len(trained.history),
         "best_epoch": trained.best_epoch,
         "parameters": int(trained.network.count_params()),
         "synthetic": cohort.is_synthetic,
-        "metrics": json.loads(json.dumps(metrics.to_json())),
+        "metrics": metrics.to_json(),
     }
-    return {"calibration": calibration.to_json(), "training": training}
-
-
-def dry_run(experiment: Experiment) -> str:
-    """What a training would do, after every check that needs no training: a sentence for people."""
-    check_network(experiment)
-    cohort = load_cohort(experiment)
-    splits = draw_splits(cohort.table, experiment.data, experiment.seed)
-    parameters = build_model(experiment.model, experiment.input).count_params()
-    counts = ", ".join(
-        f"{int((splits[0] == split_name).sum())} {split_name}"
-        for split_name in (TRAIN, VALIDATION, TEST)
-    )
-    return (
-        f"{len(cohort)} samples of {cohort.table['patient_id'].nunique()} patients, "
-        f"{int(cohort.table['label'].sum())} positive; "
-        f"{len(splits)} split(s), the first {counts}; {parameters:,} parameters; at most "
-        f"{experiment.training.epochs} epochs each"
-    )

@@ -95,7 +95,8 @@ def test_doctor_tells_what_will_not_work_and_why(monkeypatch, capsys):
     ]
     monkeypatch.setattr(doctor, "examine", lambda: findings)
     assert main(["doctor"]) == 3
-    assert capsys.readouterr().out == "ok   Python: 3.11\nWILL NOT WORK  disk: 1 GB free\n"
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert rows == [["ok", "Python", "3.11"], ["WILL", "NOT", "WORK", "disk", "1", "GB", "free"]]
     assert main(["doctor", "--json"]) == 3
     assert json.loads(capsys.readouterr().out)["findings"][1] == {
         "what": "disk",
@@ -136,7 +137,7 @@ def test_the_demo_is_not_walked_twice(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(
         demo, "_report", lambda _, report: (SimpleNamespace(), report / "report.html")
     )
-    monkeypatch.setattr(demo, "_words", lambda _, page: f"report: {page}")
+    monkeypatch.setattr(demo, "_summary", lambda _, page: f"report: {page}")
     trained = []
 
     def train(experiment, run):
@@ -144,9 +145,9 @@ def test_the_demo_is_not_walked_twice(monkeypatch, tmp_path, capsys):
             from lungnet.config.load import dump_experiment
             from lungnet.files import write_text
 
-            trained.append(run.name)
-            write_text(run / "config.yaml", dump_experiment(experiment))
-            write_text(run / "metrics.json", "{}")
+            trained.append(run.path.name)
+            write_text(run.config, dump_experiment(experiment))
+            write_text(run.metrics, "{}")
 
     monkeypatch.setattr(demo, "_train", train)
     for _ in range(2):

@@ -10,10 +10,11 @@ import sys
 
 import pytest
 
-from lungnet import __version__, errors
+from lungnet import errors
 from lungnet.cli import doctor
 from lungnet.cli.main import COMMANDS, main, print_json
 from lungnet.errors import ChoiceError, LungnetError, SeriesRefused, UnreadableError
+from lungnet.version import __version__
 
 HEAVY = (
     "tensorflow",

@@ -131,11 +131,6 @@ def test_a_wrong_key_type_or_value_names_file_line_and_what_was_expected(
             "input.size.2 is 4",
         ),
         (
-            "data: {kind: store, path: s}\ninput: {kind: nodule, size: [16, 16]}\n",
-            1,
-            "cannot be fed from data.kind store",
-        ),
-        (
             "data: {kind: nodules, path: s, folds: 1}\ninput: {kind: nodule, size: [16, 16]}\n",
             1,
             "1 fold holds everything out",
@@ -323,9 +318,3 @@ def test_every_setting_changes_the_hash(written):
     hashes = [load_experiment(path, override).config_hash() for override in overrides]
     assert len(set(hashes)) == len(hashes)
     assert load_experiment(path, ["model.dropout=0.0"]).config_hash() == hashes[0]
-
-
-@pytest.mark.parametrize("override", ["data.labels=labels.csv", "preparation.margin_mm=9"])
-def test_a_setting_that_would_do_nothing_is_refused(written, override):
-    with pytest.raises(ConfigError, match=r"do nothing with data\.kind nodules"):
-        load_experiment(written(SMALL), [override])

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from lungnet.config.experiment import Experiment
 from lungnet.config.model import InputConfig
 from lungnet.datasets.cohort_kinds import load_cohort
-from lungnet.datasets.network_inputs import FreshScan, largest_diameter_mm, network_inputs
+from lungnet.datasets.network_inputs import largest_diameter_mm, network_inputs
 from lungnet.errors import InputError, LabelsError, StoreError, UsageError
 from lungnet.preprocessing import PreparedScan
 from lungnet.volume import AIR_HU
@@ -18,11 +18,13 @@ from lungnet.volume import AIR_HU
 BAG = InputConfig(kind="bag", size=(12, 13, 14), candidates=9)
 
 
+def cohort_of(experiment):
+    return load_cohort(experiment.data, experiment.input, experiment.preparation)
+
+
 def scan_of(hu, spacing=1.0, candidates=()):
     affine = np.array([[0, 0, spacing, 0], [0, spacing, 0, 0], [spacing, 0, 0, 0], [0, 0, 0, 1]])
-    return FreshScan(
-        PreparedScan(hu, np.ones(hu.shape, np.uint8), affine, candidates, 0.1, "p", "1", ())
-    )
+    return PreparedScan(hu, np.ones(hu.shape, np.uint8), affine, candidates, 0.1, "p", "1", ())
 
 
 @settings(
@@ -32,7 +34,7 @@ def scan_of(hu, spacing=1.0, candidates=()):
 def test_fresh_and_stored_scans_show_the_same(prepared_scan, stored, offset, size):
     shown = InputConfig(kind="bag", size=size, candidates=9)
     fresh, kept = (
-        network_inputs(FreshScan(prepared_scan), shown, offset),
+        network_inputs(prepared_scan, shown, offset),
         network_inputs(stored, shown, offset),
     )
     assert fresh.keys() == kept.keys()
@@ -50,23 +52,21 @@ def stored(store_of):
 def test_fresh_and_stored_volumes_are_the_same(prepared_scan, stored):
     shown = InputConfig(kind="volume", size=(16, 16, 16), spacing_mm=3.0)
     assert_array_equal(
-        network_inputs(FreshScan(prepared_scan), shown)["image"],
+        network_inputs(prepared_scan, shown)["image"],
         network_inputs(stored, shown)["image"],
     )
     assert_allclose(stored.affine, prepared_scan.affine)
 
 
 def test_a_bag_holds_the_best_candidates_in_order_and_air_for_the_rest(prepared_scan):
-    inputs = network_inputs(FreshScan(prepared_scan), BAG)
+    inputs = network_inputs(prepared_scan, BAG)
     n = len(prepared_scan.candidates)
     assert inputs["image"].shape == (9, 12, 13, 14)
     assert inputs["image"].dtype == np.int16
     assert inputs["present"].tolist() == [1] * n + [0] * (9 - n)
     assert (inputs["image"][n:] == AIR_HU).all()
     assert (inputs["image"][4:6] == AIR_HU).all()  # they lie outside the grid
-    fewer = network_inputs(
-        FreshScan(prepared_scan), InputConfig(kind="bag", size=(12, 13, 14), candidates=2)
-    )
+    fewer = network_inputs(prepared_scan, InputConfig(kind="bag", size=(12, 13, 14), candidates=2))
     assert_array_equal(fewer["image"], inputs["image"][:2])
     assert fewer["present"].tolist() == [1, 1]
 
@@ -76,9 +76,9 @@ def test_a_crop_lies_around_its_candidate(prepared_scan):
 
     12 voxels whose middle is nearest to 15.2 begin at 10, and so on.
     """
-    image = network_inputs(FreshScan(prepared_scan), BAG)["image"]
+    image = network_inputs(prepared_scan, BAG)["image"]
     assert_array_equal(image[0], prepared_scan.hu[10:22, 15:28, 20:34])
-    moved = network_inputs(FreshScan(prepared_scan), BAG, (1, -2, 3))["image"]
+    moved = network_inputs(prepared_scan, BAG, (1, -2, 3))["image"]
     assert_array_equal(moved[0], prepared_scan.hu[11:23, 13:26, 23:37])
 
 
@@ -91,11 +91,8 @@ def test_a_scan_without_candidates_is_a_bag_of_air():
 
 def test_the_largest_diameter_is_among_what_the_network_sees(prepared_scan):
     few = InputConfig(kind="bag", size=(8, 8, 8), candidates=2)
-    assert largest_diameter_mm(FreshScan(prepared_scan), few) == 8.0
-    assert (
-        largest_diameter_mm(FreshScan(prepared_scan), InputConfig(kind="volume", size=(8, 8, 8)))
-        == 18.0
-    )
+    assert largest_diameter_mm(prepared_scan, few) == 8.0
+    assert largest_diameter_mm(prepared_scan, InputConfig(kind="volume", size=(8, 8, 8))) == 18.0
 
 
 @settings(max_examples=25, deadline=None)
@@ -131,7 +128,7 @@ def experiment(store, table=None, **more):
 def test_a_store_becomes_a_cohort_with_its_own_labels_or_those_of_a_file(store_of):
     store, table = store_of({"1.2.3": 1, "1.2.4": 0, "1.2.5": None})
     for labels in (None, table):
-        cohort = load_cohort(experiment(store, labels))
+        cohort = cohort_of(experiment(store, labels))
         assert cohort.table["patient_id"].tolist() == ["patient-1.2.3", "patient-1.2.4"]
         assert cohort.table["label"].tolist() == [1, 0]
         assert cohort.table["diameter_mm"].tolist() == [18.0, 18.0]
@@ -142,20 +139,20 @@ def test_a_store_becomes_a_cohort_with_its_own_labels_or_those_of_a_file(store_o
 
 def test_scanned_patients_are_not_called_synthetic(store_of):
     store, _ = store_of({"1.2.3": 1, "1.2.4": 0}, manufacturer="GE MEDICAL SYSTEMS")
-    assert not load_cohort(experiment(store)).is_synthetic
+    assert not cohort_of(experiment(store)).is_synthetic
 
 
 def test_a_store_of_another_preparation_without_labels_or_no_store_is_refused(store_of, tmp_path):
     store, _ = store_of({"1.2.3": 1}, known=False)
     with pytest.raises(UsageError, match=f"prepared as {store.preparation_hash}"):
-        load_cohort(experiment(store, preparation={"margin_mm": 9.0}))
+        cohort_of(experiment(store, preparation={"margin_mm": 9.0}))
     with pytest.raises(InputError, match="no patient has a label"):
-        load_cohort(experiment(store))
+        cohort_of(experiment(store))
     (tmp_path / "strangers.csv").write_text("id,cancer\nsomebody,1\n")
     with pytest.raises(LabelsError):
-        load_cohort(experiment(store, tmp_path / "strangers.csv"))
+        cohort_of(experiment(store, tmp_path / "strangers.csv"))
     with pytest.raises(StoreError, match="no prepared store"):
-        load_cohort(
+        cohort_of(
             Experiment.model_validate(
                 {
                     "data": {"path": str(tmp_path / "none")},

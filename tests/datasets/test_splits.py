@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lungnet.config.data import DataConfig
-from lungnet.datasets.splits import TEST, TRAIN, VALIDATION, draw_splits
+from lungnet.datasets.splits import draw_splits
 from lungnet.errors import InputError
+from lungnet.run_folder import TEST, TRAIN, VALIDATION
 
 
 def cohort(n, positives, rows=1, seed=0):

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as peer
 
-from lungnet.evaluation.metrics import EvaluationOptions, evaluate_table
+from lungnet.evaluation.metrics import evaluate_table
 from lungnet.evaluation.predictions import read_predictions
+from lungnet.evaluation.scoring_config import ScoringConfig
 from lungnet.evaluation.thresholds import most_accurate
 
-QUICK = EvaluationOptions(replicates=200)
+QUICK = ScoringConfig(replicates=200)
 
 
 def table_of(n=120, seed=0, **more):
@@ -91,7 +92,7 @@ def test_the_same_table_gives_the_same_figures_in_any_order_of_rows_but_for_roun
 
 def test_another_seed_moves_only_bootstrap_intervals():
     one, two = (
-        evaluate_table(table_of(), EvaluationOptions(replicates=200, seed=seed)) for seed in (1, 2)
+        evaluate_table(table_of(), ScoringConfig(replicates=200, seed=seed)) for seed in (1, 2)
     )
     assert one.figure("roc_auc") == two.figure("roc_auc")
     assert one.figure("log_loss").value == two.figure("log_loss").value
@@ -146,7 +147,7 @@ def test_test_rows_are_scored_and_validation_rows_choose_the_threshold():
     )
     assert found.prior.source == "train"
     assert found.prior.probability == pytest.approx(table["label"][:60].mean())
-    assert evaluate_table(table, EvaluationOptions(split="train", replicates=200)).n == 60
+    assert evaluate_table(table, ScoringConfig(split="train", replicates=200)).n == 60
 
 
 def test_out_of_fold_rows_take_the_threshold_of_the_other_folds():
@@ -164,7 +165,7 @@ def test_out_of_fold_rows_take_the_threshold_of_the_other_folds():
 
 def test_a_given_threshold_and_none_to_choose_on():
     assert (
-        evaluate_table(table_of(), EvaluationOptions(threshold=0.2, replicates=200)).to_json()[
+        evaluate_table(table_of(), ScoringConfig(threshold=0.2, replicates=200)).to_json()[
             "threshold"
         ]["source"]
         == "given"
@@ -264,8 +265,8 @@ def test_intervals_cover_the_truth():
         "log_loss_gain",
         "brier_skill",
     )
-    known = EvaluationOptions(replicates=1000, train_prevalence=0.3)
-    truth = evaluate_table(draw(600_000), EvaluationOptions(replicates=100, train_prevalence=0.3))
+    known = ScoringConfig(replicates=1000, train_prevalence=0.3)
+    truth = evaluate_table(draw(600_000), ScoringConfig(replicates=100, train_prevalence=0.3))
     covered = dict.fromkeys(names, 0)
     for _ in range(1000):
         found = evaluate_table(draw(300), known)

@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from lungnet.errors import PredictionsError
-from lungnet.evaluation.metrics import EvaluationOptions, evaluate_table
+from lungnet.evaluation.metrics import evaluate_table
 from lungnet.evaluation.predictions import check_predictions, read_predictions, scored_rows
+from lungnet.evaluation.scoring_config import ScoringConfig
 
 GOOD = "patient_id,label,probability\na,0,0.2\nb,1,0.7\n"
 
@@ -152,4 +153,4 @@ def test_a_table_out_of_a_program_is_checked_too():
 )
 def test_options_that_cannot_be_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        EvaluationOptions(**wrong)
+        ScoringConfig(**wrong)

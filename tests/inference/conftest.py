@@ -8,7 +8,7 @@ import pytest
 
 from lungnet.config.experiment import Experiment
 from lungnet.datasets.cohort import Cohort
-from lungnet.datasets.network_inputs import FreshScan, network_inputs
+from lungnet.datasets.network_inputs import network_inputs
 from lungnet.preprocessing import prepare
 from lungnet.seeds import stream
 from lungnet.volume import Volume
@@ -74,7 +74,7 @@ def bundle_of(tmp_path_factory, volumes):
             if kind == "nodule":
                 return {"image": volumes[row].hu[25, :8, :8]}
             return network_inputs(
-                FreshScan(prepare(volumes[row], experiment.preparation)), experiment.input, offset
+                prepare(volumes[row], experiment.preparation), experiment.input, offset
             )
 
         given = preparation_hash or experiment.preparation.preparation_hash()

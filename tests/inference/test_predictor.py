@@ -9,8 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from lungnet import __version__
-from lungnet.datasets.network_inputs import FreshScan, network_inputs
+from lungnet.datasets.network_inputs import network_inputs
 from lungnet.errors import BundleError, MachineError, UsageError
 from lungnet.evaluation.calibration import Calibration
 from lungnet.inference import Predictor
@@ -18,6 +17,7 @@ from lungnet.intake import find_series
 from lungnet.intake.formats.nifti import write_nifti
 from lungnet.models.bundle import open_bundle, seal
 from lungnet.preprocessing import prepare
+from lungnet.version import __version__
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +31,10 @@ def test_the_answer_is_that_of_keras_calibrated(kind, bundle_of, volumes):
     predictor = Predictor(path)
     calibration = Calibration("temperature", 0.37, 0.0)
     for volume in volumes:
-        probability, seen, _ = predictor.predict(volume)
+        probability, seen, _ = predictor.predict_volume(volume)
         scan = prepare(volume, experiment.preparation)
         inputs = {
-            name: value[None]
-            for name, value in network_inputs(FreshScan(scan), experiment.input).items()
+            name: value[None] for name, value in network_inputs(scan, experiment.input).items()
         }
         outputs = {
             name: np.asarray(value) for name, value in network(inputs, training=False).items()
@@ -53,10 +52,10 @@ def test_the_answer_is_that_of_keras_calibrated(kind, bundle_of, volumes):
 
 def test_the_answer_depends_on_the_scan_and_on_nothing_else(bag, volumes):
     predictor = Predictor(bag[0])
-    first, second = (predictor.predict(volume)[0] for volume in volumes)
+    first, second = (predictor.predict_volume(volume)[0] for volume in volumes)
     assert first != second
-    assert predictor.predict(volumes[0])[0] == first
-    assert Predictor(bag[0]).predict(volumes[0])[0] == first
+    assert predictor.predict_volume(volumes[0])[0] == first
+    assert Predictor(bag[0]).predict_volume(volumes[0])[0] == first
 
 
 def test_the_bundle_says_how_far_its_export_is_from_keras(bag):
@@ -138,7 +137,9 @@ def test_a_refused_series_is_a_row_and_never_stops_the_rest(bag, series, volumes
     assert refused.probability is None
     assert refused.candidates == ()
     for name, volume in zip("ac", volumes, strict=True):
-        assert by_name[name].probability == pytest.approx(predictor.predict(volume)[0], abs=1e-6)
+        assert by_name[name].probability == pytest.approx(
+            predictor.predict_volume(volume)[0], abs=1e-6
+        )
         assert by_name[name].reason is None
     assert {row.model_hash for row in rows} == {open_bundle(bag[0]).model_hash}
     assert {row.lungnet_version for row in rows} == {__version__}

@@ -131,7 +131,11 @@ def test_a_convolution_has_a_bias_only_without_a_norm():
             "do not fit attention",
         ),
         ({"norm": {"name": "group", "options": {"groups": 3}}}, "model", "cannot be built"),
-        ({"norm": {"name": "batch", "options": {"name": "twice"}}}, "model", "cannot be built"),
+        (
+            {"norm": {"name": "batch", "options": {"name": "a"}}},
+            "model.norm.options",
+            "do not fit batch",
+        ),
         (
             {"activation": {"name": "prelu", "options": {"start": "steep"}}},
             "model.activation.options",

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lungnet.evaluation.metrics import EvaluationOptions, evaluate_table
+from lungnet.evaluation.metrics import evaluate_table
+from lungnet.evaluation.scoring_config import ScoringConfig
 from lungnet.reporting import ReportContext, write_report
 from lungnet.reporting.case_table import MISS, case_table
 
-QUICK = EvaluationOptions(replicates=100)
+QUICK = ScoringConfig(replicates=100)
 EVIL = "<script>alert('x')</script>"
 VOID = {"meta", "img", "input", "br"}
 
@@ -145,7 +146,7 @@ def test_the_same_input_gives_the_same_bytes(tmp_path):
 def test_synthetic_data_say_so(tmp_path):
     assert "Synthetic data." in page_of(tmp_path, table_of(synthetic=True))
     assert "Synthetic data." in page_of(
-        tmp_path, table_of(), options=EvaluationOptions(replicates=100, synthetic=True)
+        tmp_path, table_of(), options=ScoringConfig(replicates=100, synthetic=True)
     )
     assert "Synthetic data." not in page_of(tmp_path, table_of())
 

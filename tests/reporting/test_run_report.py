@@ -64,7 +64,7 @@ def test_a_run_folder_tells_all_it_holds(tmp_path):
     metrics, page = report_predictions(tmp_path, tmp_path / "report")
     text = page.read_text()
     assert metrics.synthetic
-    assert (metrics.options.replicates, metrics.options.seed) == (150, 9)
+    assert (metrics.config.replicates, metrics.config.seed) == (150, 9)
     assert metrics.threshold.source == "other folds"
     for part in (
         "3.99",
@@ -85,7 +85,7 @@ def test_a_damaged_run_still_gets_its_figures(tmp_path):
     (tmp_path / "history.csv").write_text('a,b\n"1')
     (tmp_path / "metrics.json").write_text('{"intervals": {"replicates": "many", "seed": null}}')
     metrics, page = report_predictions(tmp_path, tmp_path / "report")
-    assert metrics.options.replicates == 2000
+    assert metrics.config.replicates == 2000
     assert page.is_file()
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from lungnet.errors import StoreError
 from lungnet.intake import read_series
 from lungnet.preprocessing import prepare
-from lungnet.store import Store, first_voxels
+from lungnet.preprocessing.boxes import first_voxels
+from lungnet.store import Store
 from lungnet.volume import AIR_HU
 
 
@@ -24,8 +25,8 @@ def store(whole):
 def test_a_scan_comes_back_as_it_was_prepared(store, found, spec):
     one = next(f for f in found if f.patient_id == "p1")
     scan, stored = prepare(read_series(one), spec), store.read(one.series_uid)
-    assert (stored.hu() == scan.hu).all()
-    assert (stored.mask() == scan.mask).all()
+    assert (stored.hu == scan.hu).all()
+    assert (stored.mask == scan.mask).all()
     assert (stored.affine == scan.affine).all()
     assert stored.candidates == scan.candidates
     assert stored.warnings == scan.warnings
@@ -43,8 +44,8 @@ def test_zarr_python_reads_the_same_values(store, whole):
         assert group.attrs["series_uid"] == uid
         assert group["hu"].metadata.fill_value == AIR_HU
         assert group["hu"].chunks == (32, 32, 32)
-        assert (group["hu"][:] == store.read(uid).hu()).all()
-        assert (group["mask"][:] == store.read(uid).mask()).all()
+        assert (group["hu"][:] == store.read(uid).hu).all()
+        assert (group["mask"][:] == store.read(uid).mask).all()
 
 
 @settings(
@@ -58,7 +59,7 @@ def test_a_crop_is_a_slice_with_air_outside(store, share, size):
     scan = store.read(store.manifest["series_uid"][0])
     edges = (size,) * 3 if isinstance(size, int) else size
     centre = np.array(share) * scan.shape
-    padded = np.pad(scan.hu(), 150, constant_values=AIR_HU)
+    padded = np.pad(scan.hu, 150, constant_values=AIR_HU)
     start = first_voxels(centre, edges) + 150
     z, y, x = (slice(a, a + n) for a, n in zip(start, edges, strict=True))
     assert (scan.crop(centre, size) == padded[z, y, x]).all()

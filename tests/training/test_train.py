@@ -11,7 +11,35 @@ import pandas as pd
 import pytest
 
 from lungnet.config.load import load_experiment
-from lungnet.errors import CheckpointError, ConfigError, InputError, StoreError, UsageError
+from lungnet.errors import (
+    CheckpointError,
+    ConfigError,
+    InputError,
+    NonFiniteLossError,
+    StoreError,
+    UsageError,
+)
+
+
+def cohort_of(experiment):
+    from lungnet.datasets.cohort_kinds import load_cohort
+
+    return load_cohort(experiment.data, experiment.input, experiment.preparation)
+
+
+def fit_once(experiment, cohort, folder, epoch_done):
+    """Train on the first 48 samples, stop on the others."""
+    from lungnet.datasets.batches import Schedule, TaskBatches
+    from lungnet.training.fit import Task, fit, new_network
+
+    training = experiment.training
+    schedule = Schedule(list(range(48)), training.batch_size, 1)
+    batches = TaskBatches(
+        cohort, experiment.input, schedule, training.augmentation, list(range(48, 72))
+    )
+    network = new_network(experiment.model, experiment.input, 1)
+    task = Task("main", experiment.config_hash(), folder / "checkpoints", folder / "tensorboard")
+    return fit(network, batches, task, (experiment.optimizer, training), epoch_done)
 
 
 def weights(run):
@@ -118,7 +146,6 @@ def test_the_figures_are_of_the_held_out_and_the_network_learned(run):
 
 
 def test_probabilities_are_the_calibrated_logits_of_the_network_in_the_bundle(run):
-    from lungnet.datasets.cohort_kinds import load_cohort
     from lungnet.evaluation.calibration import Calibration
     from lungnet.models.build import build_model
     from lungnet.models.bundle import open_bundle
@@ -127,7 +154,8 @@ def test_probabilities_are_the_calibrated_logits_of_the_network_in_the_bundle(ru
     bundle = open_bundle(run[0] / "bundle")
     network = build_model(bundle.experiment.model, bundle.experiment.input)
     network.load_weights(bundle.path / "model.weights.h5")
-    logits = predict_logits(network, bundle.experiment, load_cohort(bundle.experiment), range(72))
+    cohort, config = cohort_of(bundle.experiment), bundle.experiment.input
+    logits = predict_logits(network, cohort, range(72), config, 16)
     table = pd.read_csv(run[0] / "predictions.csv")
     np.testing.assert_allclose(table["logit"], logits, atol=1e-6)
     np.testing.assert_allclose(
@@ -201,14 +229,15 @@ def test_a_run_folder_is_not_used_for_something_else(run, tmp_path, experiment_o
 
 
 def test_opening_a_run_again_removes_what_a_kill_left(tmp_path, experiment_of):
-    from lungnet.training.run_folder import RunFolder
+    from lungnet.run_folder import RunFolder
+    from lungnet.training.run_start import start_run
 
     run = RunFolder(tmp_path / "run")
-    run.open(experiment_of(), resume=False)
+    start_run(run, experiment_of(), resume=False)
     for folder in (run.path, run.checkpoints("main")):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ".unfinished-1-x").write_text("half")
-    run.open(experiment_of(), resume=True)
+    start_run(run, experiment_of(), resume=True)
     assert not list(run.path.rglob(".unfinished*"))
 
 
@@ -258,6 +287,41 @@ def test_a_wrong_name_is_told_with_its_line_before_any_work(tmp_path, blobs, qui
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "data: {kind: store, path: s}\ninput: {kind: nodule, size: [16, 16]}\n",
+            r"a\.yaml:2: input\.kind nodule cannot be fed from data\.kind store",
+        ),
+        (
+            (
+                "data: {kind: nodules, path: s, labels: l.csv}\n"
+                "input: {kind: nodule, size: [16, 16]}\n"
+            ),
+            r"a\.yaml:1: data\.labels does nothing with data\.kind nodules",
+        ),
+        (
+            (
+                "data: {kind: nodules, path: s}\ninput: {kind: nodule, size: [16, 16]}\n"
+                "preparation: {margin_mm: 9}\n"
+            ),
+            r"a\.yaml:3: preparation does nothing with data\.kind nodules",
+        ),
+        (
+            "data: {kind: nodule, path: s}\ninput: {kind: nodule, size: [16, 16]}\n",
+            r"a\.yaml:1: data\.kind is 'nodule'; did you mean nodules\?",
+        ),
+    ],
+)
+def test_a_kind_of_cohort_that_does_not_fit_is_told_with_its_line(tmp_path, text, words):
+    from lungnet.training.train import dry_run
+
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=words):
+        dry_run(load_experiment(tmp_path / "a.yaml"))
+
+
 def test_a_cohort_that_cannot_be_read_or_split_leaves_no_run(tmp_path, experiment_of, quiet):
     from lungnet.training.train import train
 
@@ -275,25 +339,11 @@ def test_a_dry_run_says_what_would_be_done(experiment_of):
     )
 
 
-@pytest.fixture
-def task_of(tmp_path):
-    from lungnet.training.fit import Task
-
-    return Task(
-        "main",
-        list(range(48)),
-        list(range(48, 72)),
-        tmp_path / "checkpoints",
-        tmp_path / "tensorboard",
-    )
-
-
 def test_a_loss_that_is_no_number_stops_and_keeps_the_checkpoint(
-    monkeypatch, experiment_of, task_of
+    monkeypatch, experiment_of, tmp_path
 ):
     import keras
 
-    from lungnet.datasets.cohort_kinds import load_cohort
     from lungnet.training import fit as fitting
 
     def exploding(config, steps):
@@ -303,40 +353,35 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_checkpoint(
 
     monkeypatch.setattr(fitting, "build_optimizer", exploding)
     rows = []
-    with pytest.raises(fitting.NonFiniteLossError, match=r"lower optimizer\.learning_rate"):
-        fitting.fit(experiment_of(), load_cohort(experiment_of()), task_of, rows.append)
+    with pytest.raises(NonFiniteLossError, match=r"lower optimizer\.learning_rate"):
+        fit_once(experiment_of(), cohort_of(experiment_of()), tmp_path, rows.append)
     assert rows
-    kept = fitting.load_checkpoint(task_of.folder, experiment_of().config_hash())
+    kept = fitting.load_checkpoint(tmp_path / "checkpoints", experiment_of().config_hash())
     assert kept.epoch == len(rows)
     assert all(
         np.isfinite(value).all() for name, value in kept.arrays.items() if name.startswith("best.")
     )
 
 
-def test_patience_ends_a_training_and_the_best_weights_count(experiment_of, task_of):
-    from lungnet.datasets.cohort_kinds import load_cohort
-    from lungnet.training.fit import fit
+def test_patience_ends_a_training_and_the_best_weights_count(experiment_of, tmp_path):
 
     experiment = experiment_of(
         training={"epochs": 50, "patience": 1}, optimizer={"learning_rate": 0.5}
     )
-    trained = fit(experiment, load_cohort(experiment), task_of, lambda _: None)
+    trained = fit_once(experiment, cohort_of(experiment), tmp_path, lambda _: None)
     losses = [row["val_loss"] for row in trained.history]
     assert trained.best_epoch == int(np.argmin(losses)) == len(losses) - 2 < 48
 
 
-def test_a_damaged_scan_stops_the_training_as_what_it_is(experiment_of, task_of):
+def test_a_damaged_scan_stops_the_training_as_what_it_is(experiment_of, tmp_path):
     from dataclasses import replace
-
-    from lungnet.datasets.cohort_kinds import load_cohort
-    from lungnet.training.fit import fit
 
     def read(row, offset):
         raise StoreError("scan 7: damaged")
 
-    cohort = replace(load_cohort(experiment_of()), read=read)
+    cohort = replace(cohort_of(experiment_of()), read=read)
     with pytest.raises(StoreError, match="scan 7: damaged"):
-        fit(experiment_of(), cohort, task_of, lambda _: None)
+        fit_once(experiment_of(), cohort, tmp_path, lambda _: None)
 
 
 def test_a_checkpoint_of_another_network_is_refused(experiment_of):

@@ -115,42 +115,33 @@ def check_values(
     extent = [(n - 1) * mm for n, mm in zip(hu.shape, spacing_mm, strict=True)]
     if any(have < need for have, need in zip(extent, JUDGED_MM, strict=True)):
         return []
+    _refuse_wrong_scale(sample)
+    is_long = extent[0] >= JUDGED_LENGTH_MM
+    warnings = _check_lungs(sample, math.prod(extent) / 1e6, body_part) if is_long else []
+    if (densest := float(np.percentile(sample, 99.9))) < BONE_HU:
+        text = f"the densest thousandth begins at {densest:.0f} HU: no bone"
+        warnings.append(ScanWarning("no-bone", f"{text}; are slope and intercept right?"))
+    return warnings
+
+
+def _refuse_wrong_scale(sample: NDArray[np.int16]) -> None:
+    """Refuse a volume without air, without tissue, or without enough of what bodies are made of."""
     low = np.percentile(sample[sample > AIR_HU], 1)  # what is AIR_HU may be padding
     high = np.percentile(sample, 99)
+    is_soft = (sample > SOFT_HU[0]) & (sample < SOFT_HU[1])
+    soft = float(is_soft.sum() / (sample > AIR_BELOW_HU).sum()) if high > AIR_BELOW_HU else 0.0
+    problem = None
     if low > AIR_BELOW_HU:
-        raise SeriesRefused(
-            reasons.IMPLAUSIBLE_HU,
-            f"no air anywhere: the lowest values are about {low:.0f} HU; is the intercept missing?",
-        )
-    if high < TISSUE_ABOVE_HU:
-        raise SeriesRefused(
-            reasons.IMPLAUSIBLE_HU,
-            f"no tissue anywhere: the highest values are about {high:.0f} HU; is the intercept "
-            "wrong?",
-        )
-    soft = float(
-        ((sample > SOFT_HU[0]) & (sample < SOFT_HU[1])).sum() / (sample > AIR_BELOW_HU).sum()
-    )
-    if soft < SMALLEST_SOFT_PART:
-        share_text = f"{soft:.0%} of what is no air is as dense as fat, water and muscle"
-        raise SeriesRefused(
-            reasons.IMPLAUSIBLE_HU,
-            f"{share_text}: no body looks so; are slope and intercept right?",
-        )
-    warnings = (
-        _check_lungs(sample, math.prod(extent) / 1e6, body_part)
-        if extent[0] >= JUDGED_LENGTH_MM
-        else []
-    )
-    if (densest := float(np.percentile(sample, 99.9))) < BONE_HU:
-        warnings.append(
-            ScanWarning(
-                "no-bone",
-                f"the densest thousandth begins at {densest:.0f} HU: no bone; are slope and "
-                "intercept right?",
-            )
-        )
-    return warnings
+        problem = f"no air anywhere: the lowest values are about {low:.0f} HU; is the intercept"
+        problem = f"{problem} missing?"
+    elif high < TISSUE_ABOVE_HU:
+        problem = f"no tissue anywhere: the highest values are about {high:.0f} HU; is the"
+        problem = f"{problem} intercept wrong?"
+    elif soft < SMALLEST_SOFT_PART:
+        problem = f"{soft:.0%} of what is no air is as dense as fat, water and muscle: no body"
+        problem = f"{problem} looks so; are slope and intercept right?"
+    if problem is not None:
+        raise SeriesRefused(reasons.IMPLAUSIBLE_HU, problem)
 
 
 def _check_lungs(sample: NDArray[np.int16], litres: float, body_part: str) -> list[ScanWarning]:

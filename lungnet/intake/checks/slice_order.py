@@ -54,49 +54,39 @@ def check_order(stack: NDArray[np.int16], *, with_blocks: bool = True) -> list[S
     if len(stack) < 4:
         return []
     small = _thumbnails(stack)
-    warnings = _repeated(stack, small)
     steps = np.abs(np.diff(small, axis=0)).mean(axis=(1, 2)) + 1e-6
     skips = np.abs(small[2:] - small[:-2]).mean(axis=(1, 2)) + 1e-6
-    nearer = np.minimum(steps[:-1], steps[1:])
-    foreign = (
-        np.flatnonzero((nearer > FOREIGN_RATIO * skips) & (nearer > _SMALLEST_DIFFERENCE_HU)) + 1
-    )
-    if foreign.size:
-        warnings.append(
-            ScanWarning(
-                "discontinuity",
-                f"{_some(foreign)} resemble(s) neither neighbour, which resemble each other",
-            )
-        )
-    breaks = (
-        np.flatnonzero(
-            steps > BREAK_RATIO * np.maximum(_usual(steps, _BREAK_WINDOW), _SMALLEST_DIFFERENCE_HU)
-        )
-        + 1
-    )
-    if (
-        with_blocks
-        and min(stack.shape[1:]) >= _SMALLEST_JUDGED
-        and breaks.size
-        and not foreign.size
-    ):
-        warnings.append(
-            ScanWarning(
-                "discontinuity",
-                f"{_some(breaks)} differ(s) from the one before far more than slices around do",
-            )
-        )
+    are_breaks_judged = with_blocks and min(stack.shape[1:]) >= _SMALLEST_JUDGED
+    warnings = _repeated(stack, small)
+    warnings += _foreign(steps, skips) or (_breaks(steps) if are_breaks_judged else [])
     exchanged = _exchanged_neighbours(steps, skips) or next(
         filter(partial(_would_fit, small), combinations(_suspects(steps), 2)), None
     )
     if exchanged is not None:
-        warnings.append(
-            ScanWarning(
-                "slice-order",
-                f"slices {exchanged[0] + 1} and {exchanged[1] + 1} would fit better exchanged",
-            )
-        )
+        text = f"slices {exchanged[0] + 1} and {exchanged[1] + 1} would fit better exchanged"
+        warnings.append(ScanWarning("slice-order", text))
     return warnings
+
+
+def _foreign(steps: NDArray[np.float32], skips: NDArray[np.float32]) -> list[ScanWarning]:
+    """Slices between neighbours that resemble each other and not them."""
+    nearer = np.minimum(steps[:-1], steps[1:])
+    is_foreign = (nearer > FOREIGN_RATIO * skips) & (nearer > _SMALLEST_DIFFERENCE_HU)
+    foreign = np.flatnonzero(is_foreign) + 1
+    if not foreign.size:
+        return []
+    text = f"{_some(foreign)} resemble(s) neither neighbour, which resemble each other"
+    return [ScanWarning("discontinuity", text)]
+
+
+def _breaks(steps: NDArray[np.float32]) -> list[ScanWarning]:
+    """Steps between blocks of slices that do not belong together."""
+    usual = np.maximum(_usual(steps, _BREAK_WINDOW), _SMALLEST_DIFFERENCE_HU)
+    breaks = np.flatnonzero(steps > BREAK_RATIO * usual) + 1
+    if not breaks.size:
+        return []
+    text = f"{_some(breaks)} differ(s) from the one before far more than slices around do"
+    return [ScanWarning("discontinuity", text)]
 
 
 def _exchanged_neighbours(

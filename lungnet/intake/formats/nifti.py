@@ -16,7 +16,6 @@ from typing import IO, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from lungnet import __version__
 from lungnet.config.intake import IntakeConfig
 from lungnet.errors import SeriesRefused
 from lungnet.files import replacing
@@ -28,9 +27,9 @@ from lungnet.intake.formats.raw_volume import (
     check_size,
     read_values,
 )
-from lungnet.volume import ScanWarning, Volume, to_patient_mm
+from lungnet.version import __version__
+from lungnet.volume import LPS_TO_RAS, ScanWarning, Volume, to_patient_mm
 
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _REVERSED = np.eye(4)[[2, 1, 0, 3]]  # index order (x, y, z) of NIfTI to (z, y, x) of ours, and back
 _SLAB = 16
 _GZIP = b"\x1f\x8b"
@@ -130,9 +129,11 @@ def _affine(header: Any, shape: list[int]) -> tuple[NDArray[np.float64], tuple[S
         )
     unit = _MILLIMETRES.get(header.get_xyzt_units()[0], 1.0)
     to_mm = np.diag([unit, unit, unit, 1.0])
-    affine = check_affine(to_mm @ from_ras(np.asarray(header.get_best_affine(), np.float64)))
+    affine = check_affine(
+        to_mm @ _between_lps_and_ras(np.asarray(header.get_best_affine(), np.float64))
+    )
     if int(header["sform_code"]) and int(header["qform_code"]):
-        qform = to_mm @ from_ras(np.asarray(header.get_qform(), np.float64))
+        qform = to_mm @ _between_lps_and_ras(np.asarray(header.get_qform(), np.float64))
         corners = np.array([*product(*((0, n - 1) for n in shape[::-1]))])
         if (
             np.abs(to_patient_mm(affine, corners) - to_patient_mm(qform, corners)).max()
@@ -142,14 +143,8 @@ def _affine(header: Any, shape: list[int]) -> tuple[NDArray[np.float64], tuple[S
     return affine, ()
 
 
-def to_ras(affine: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The affine from (x, y, z) voxel indices to RAS millimetres."""
-    result: NDArray[np.float64] = LPS_TO_RAS @ affine @ _REVERSED + 0.0
-    return result
-
-
-def from_ras(affine: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The affine from (z, y, x) voxel indices to LPS millimetres."""
+def _between_lps_and_ras(affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    """From (z, y, x) indices and LPS millimetres to (x, y, z) indices and RAS, or back."""
     result: NDArray[np.float64] = LPS_TO_RAS @ affine @ _REVERSED + 0.0
     return result
 
@@ -161,7 +156,7 @@ def _header(volume: Volume) -> Any:
     header.set_data_dtype(np.dtype("<i2"))
     header.set_data_shape(volume.hu.shape[::-1])
     header.set_xyzt_units("mm")
-    affine = to_ras(volume.affine)
+    affine = _between_lps_and_ras(volume.affine)
     header.set_qform(affine, 1, strip_shears=True)
     header.set_sform(affine, 1)
     header.set_slope_inter(1, 0)

@@ -26,6 +26,7 @@ from lungnet.intake.formats.raw_volume import (
     check_size,
     read_values,
 )
+from lungnet.volume import LPS_TO_RAS
 
 _TYPES: Final = {
     name: dtype
@@ -53,13 +54,14 @@ _PACKINGS: Final[dict[str, Packing]] = {
     "bzip2": "bzip2",
     "bz2": "bzip2",
 }
+_LAS_TO_LPS: Final = np.diag([1.0, -1.0, 1.0, 1.0])
 _TO_LPS: Final = {
-    "left-posterior-superior": (1, 1, 1),
-    "lps": (1, 1, 1),
-    "right-anterior-superior": (-1, -1, 1),
-    "ras": (-1, -1, 1),
-    "left-anterior-superior": (1, -1, 1),
-    "las": (1, -1, 1),
+    "left-posterior-superior": np.eye(4),
+    "lps": np.eye(4),
+    "right-anterior-superior": LPS_TO_RAS,
+    "ras": LPS_TO_RAS,
+    "left-anterior-superior": _LAS_TO_LPS,
+    "las": _LAS_TO_LPS,
 }
 _ENDIANS: Final[dict[str, Literal["<", ">"]]] = {"little": "<", "big": ">"}
 _UNREAD: Final = ("byte skip", "line skip", "old min", "old max", "block size")
@@ -138,7 +140,7 @@ def _affine(header: Header) -> NDArray[np.float64]:
         )
     if any(unit not in ('"mm"', '""') for unit in header.get("spaceunits", "").split()):
         raise SeriesRefused(reasons.CORRUPT, "space units are not millimetres")
-    to_lps = np.array(_chosen(header, "space", _TO_LPS, reasons.MISSING_TAG), np.float64)
+    to_lps = np.diag(_chosen(header, "space", _TO_LPS, reasons.MISSING_TAG))[:3]
     directions, origin = _vectors(header["spacedirections"]), _vectors(header["spaceorigin"])
     if directions.shape != (3, 3) or origin.shape != (1, 3):
         raise SeriesRefused(reasons.NOT_CT, "the axes are not the three of space")

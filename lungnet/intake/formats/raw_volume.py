@@ -189,7 +189,10 @@ def read_values(
 def _fill(values: NDArray[np.uint8], file: IO[bytes]) -> tuple[int, bool]:
     """Read bytes in place, as many as there are; returns how many, and whether the file goes on."""
     count, view = 0, values.data
-    while count < len(values) and (n_read := file.readinto(view[count : count + _CHUNK])):  # type: ignore[attr-defined]
+    while count < len(values):
+        n_read = file.readinto(view[count : count + _CHUNK])  # type: ignore[attr-defined]
+        if not n_read:
+            break
         count += n_read
     return count, bool(file.read(1))  # which holds the checksum of a packed file
 

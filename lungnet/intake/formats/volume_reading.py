@@ -24,7 +24,7 @@ from lungnet.intake.formats.raw_volume import OpenedVolumeFile, RawVolume
 from lungnet.intake.geometry.orientation import as_stack, canonical
 from lungnet.intake.pixels.rescale import to_hu
 from lungnet.intake.series import VolumeFileSeries
-from lungnet.native_stderr import suppressed_stderr
+from lungnet.processes.native_stderr import suppressed_stderr
 from lungnet.volume import AIR_HU, Volume, spacing_of
 
 

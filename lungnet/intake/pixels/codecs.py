@@ -20,7 +20,7 @@ from lungnet.intake.headers.transfer_syntaxes import JPEG, JPEG_2000, JPEG_LS, R
 from lungnet.intake.pixels.codestreams import Codestream, read_codestream
 from lungnet.intake.pixels.jpeg import decode_jpeg
 from lungnet.intake.pixels.rescale import stored_values
-from lungnet.native_stderr import captured_stderr
+from lungnet.processes.native_stderr import captured_stderr
 
 # Their logs repeat, with a traceback, what is raised anyway, and may quote values that identify a
 # patient.

@@ -5,15 +5,17 @@ from typing import Any
 
 import keras
 
+from lungnet.config.lookup import build_choice, choose
 from lungnet.config.model import ModelConfig
 from lungnet.errors import ChoiceError
 from lungnet.layers import ACTIVATIONS, NORMS, POOLINGS
-from lungnet.models.lookup import build_choice, choose
 
 
 @dataclass(frozen=True)
 class LayerFactory:
-    """Makes layers for one network.
+    """Makes layers for one network, each under an explicit name.
+
+    A second network built in the same process then has the same paths of variables.
 
     Attributes:
         config: the network's settings.
@@ -23,31 +25,30 @@ class LayerFactory:
     config: ModelConfig
     dimensions: int
 
-    def convolution(self, channels: int, size: int = 3, stride: int = 1) -> Any:
+    def convolution(self, name: str, channels: int, size: int = 3, stride: int = 1) -> Any:
         """A convolution with `same` padding; its bias is left to the norm where there is one."""
         layer = keras.layers.Conv2D if self.dimensions == 2 else keras.layers.Conv3D
-        has_norm = self.config.norm.name != "none"
         return layer(
             channels,
             size,
             strides=stride,
             padding="same",
-            use_bias=not has_norm,
+            use_bias=self.config.norm.name == "none",
             kernel_initializer="he_normal",
+            name=name,
         )
 
-    def norm(self) -> Any:
+    def norm(self, name: str) -> Any:
         """The norm of the configuration."""
-        return build_choice(NORMS, self.config.norm, "model.norm")
+        return build_choice(NORMS, self.config.norm, "model.norm", name=name)
 
-    def activation(self) -> Any:
+    def activation(self, name: str) -> Any:
         """The activation of the configuration."""
-        return build_choice(ACTIVATIONS, self.config.activation, "model.activation")
+        return build_choice(ACTIVATIONS, self.config.activation, "model.activation", name=name)
 
-    def pooling(self, channels: int) -> Any:
+    def pooling(self, name: str, channels: int) -> Any:
         """What halves the resolution."""
         if self.config.pooling.options:
             raise ChoiceError("model.pooling.options", "are not taken by any pooling")
-        return choose(POOLINGS, self.config.pooling.name, "model.pooling.name")(
-            self.dimensions, channels
-        )
+        builder = choose(POOLINGS, self.config.pooling.name, "model.pooling.name")
+        return builder(self.dimensions, channels, name=name)

@@ -8,11 +8,12 @@ from lungnet.models.architectures.layer_factory import LayerFactory
 
 def plain(x: Any, config: ModelConfig, layers: LayerFactory) -> Any:
     """Stages of `blocks` times (convolution, norm, activation), pooled after each but the last."""
-    for stage, channels in enumerate(config.channels):
-        for block in range(config.blocks):
-            is_stem = stage == 0 and block == 0
-            x = layers.convolution(channels, stride=config.stem_stride if is_stem else 1)(x)
-            x = layers.activation()(layers.norm()(x))
-        if stage < len(config.channels) - 1:
-            x = layers.pooling(channels)(x)
+    for stage, channels in enumerate(config.channels, 1):
+        for block in range(1, config.blocks + 1):
+            name = f"stage{stage}_block{block}"
+            stride = config.stem_stride if (stage, block) == (1, 1) else 1
+            x = layers.convolution(f"{name}_conv", channels, stride=stride)(x)
+            x = layers.activation(f"{name}_activation")(layers.norm(f"{name}_norm")(x))
+        if stage < len(config.channels):
+            x = layers.pooling(f"stage{stage}_pool", channels)(x)
     return x

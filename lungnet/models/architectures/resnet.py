@@ -13,17 +13,21 @@ def resnet(x: Any, config: ModelConfig, layers: LayerFactory) -> Any:
 
     He et al. 2016, arXiv:1603.05027.
     """
-    x = layers.convolution(config.channels[0], stride=config.stem_stride)(x)
-    for stage, channels in enumerate(config.channels):
-        for _ in range(config.blocks):
-            x = _block(x, channels, layers)
-        if stage < len(config.channels) - 1:
-            x = layers.pooling(channels)(x)
-    return layers.activation()(layers.norm()(x))
+    x = layers.convolution("stem_conv", config.channels[0], stride=config.stem_stride)(x)
+    for stage, channels in enumerate(config.channels, 1):
+        for block in range(1, config.blocks + 1):
+            x = _block(x, channels, layers, f"stage{stage}_block{block}")
+        if stage < len(config.channels):
+            x = layers.pooling(f"stage{stage}_pool", channels)(x)
+    return layers.activation("last_activation")(layers.norm("last_norm")(x))
 
 
-def _block(x: Any, channels: int, layers: LayerFactory) -> Any:
-    inner = layers.convolution(channels)(layers.activation()(layers.norm()(x)))
-    inner = layers.convolution(channels)(layers.activation()(layers.norm()(inner)))
-    shortcut = x if x.shape[-1] == channels else layers.convolution(channels, size=1)(x)
-    return keras.layers.Add()([shortcut, inner])
+def _block(x: Any, channels: int, layers: LayerFactory, name: str) -> Any:
+    inner = x
+    for number in (1, 2):
+        convolution = layers.convolution(f"{name}_conv{number}", channels)
+        activation = layers.activation(f"{name}_activation{number}")
+        inner = convolution(activation(layers.norm(f"{name}_norm{number}")(inner)))
+    is_same = x.shape[-1] == channels
+    shortcut = x if is_same else layers.convolution(f"{name}_shortcut", channels, size=1)(x)
+    return keras.layers.Add(name=f"{name}_add")([shortcut, inner])

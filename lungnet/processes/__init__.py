@@ -1,0 +1,1 @@
+"""Worker processes, and what native code of this process writes."""

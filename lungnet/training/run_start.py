@@ -1,0 +1,88 @@
+"""When a training may use a run folder, and what it writes there first."""
+
+import importlib.metadata
+import os
+import platform
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lungnet.config.experiment import Experiment
+from lungnet.config.load import dump_experiment, load_experiment
+from lungnet.errors import ConfigError, UsageError
+from lungnet.files import remove_unfinished, write_json, write_text
+from lungnet.run_folder import RunFolder
+from lungnet.version import __version__
+
+LIBRARIES = (
+    "keras",
+    "numpy",
+    "opencv-python-headless",
+    "openvino",
+    "pandas",
+    "pydicom",
+    "scikit-learn",
+    "scipy",
+    "tensorflow",
+    "tensorstore",
+)
+
+
+def start_run(run: RunFolder, experiment: Experiment, *, resume: bool) -> None:
+    """Make the folder ready, or go on with what lies there.
+
+    Raises:
+        UsageError: there is a run already and `resume` is not set, or it is a run of another
+            configuration.
+    """
+    if run.config.exists():
+        _check_same(run, experiment, resume=resume)
+    elif run.path.is_dir() and any(entry.name[0] != "." for entry in run.path.iterdir()):
+        raise UsageError(
+            f"{run.path}: holds other files and no run; give an empty or new folder to --run"
+        )
+    for folder in (run.path, *run.path.glob("checkpoints/*")):
+        remove_unfinished(folder)
+    write_text(run.config, dump_experiment(experiment))
+    write_json(run.environment, environment(experiment))
+
+
+def _check_same(run: RunFolder, experiment: Experiment, *, resume: bool) -> None:
+    if not resume:
+        raise UsageError(
+            f"{run.path}: holds a run already; go on with --resume, or give another --run"
+        )
+    try:
+        stored_hash = load_experiment(run.config).config_hash()
+    except ConfigError as error:
+        raise UsageError(
+            f"{run.path}: its configuration cannot be read ({error}); give another --run"
+        ) from None
+    if stored_hash != experiment.config_hash():
+        raise UsageError(
+            f"{run.path}: is a run of another configuration ({stored_hash}, this one is "
+            f"{experiment.config_hash()}); give another --run"
+        )
+
+
+def environment(experiment: Experiment) -> dict[str, object]:
+    """What the run depends on beside its configuration; no time and no name of the machine."""
+    return {
+        "lungnet": __version__,
+        "config_hash": experiment.config_hash(),
+        "seed": experiment.seed,
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+    }
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """A CSV with every digit of its numbers, whole or not at all."""
+    floats = table.select_dtypes(np.floating).columns
+    written = table.assign(
+        **{name: [("" if np.isnan(v) else repr(float(v))) for v in table[name]] for name in floats}
+    )
+    write_text(path, written.to_csv(index=False, lineterminator="\n"))
