@@ -1,6 +1,6 @@
 """What commands that take series have in common.
 
-Where they lie, what intake may do, and ids that may leave the house.
+The paths, the bounds of intake, and pseudonyms in place of ids.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """What every section of a configuration has in common.
 
-Frozen, typed, bounded, and deaf to unknown keys.
+Frozen, typed and bounded; an unknown key is an error.
 """
 
 from pydantic import BaseModel, ConfigDict

@@ -36,7 +36,7 @@ def choose(rows: Sequence[SeriesRow]) -> list[SeriesRow]:
     patients: dict[str, list[int]] = {}
     for i, row in enumerate(rows):
         if row.status == "usable":
-            # What has no patient id belongs to nobody else either.
+            # A series without a patient id is a patient of its own.
             patients.setdefault(row.patient_id or f"\0{row.series_uid}", []).append(i)
     chosen = list(rows)
     for usable in patients.values():

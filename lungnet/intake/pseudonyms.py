@@ -1,4 +1,4 @@
-"""Ids that may leave the house: keys for file names, and salted pseudonyms in place of ids.
+"""Keys for file names, and salted pseudonyms in place of ids that must stay confidential.
 
 Names, birth dates and the like are never read, so they cannot leak; ids are, because cohorts are
 matched by them.

@@ -56,7 +56,7 @@ class _Written:
 
 
 def make_cohort(
-    out: Path, patients: int, seed: int, settings: PhantomConfig, jobs: int = 1
+    out: Path, patients: int, seed: int, config: PhantomConfig, jobs: int = 1
 ) -> Summary:
     """Write, or complete, a synthetic cohort; the bytes depend on seed and settings only.
 
@@ -65,7 +65,7 @@ def make_cohort(
         patients: how many, at least 1; a larger cohort of the same seed holds the smaller one, but
             for its labels.
         seed: decides everything random.
-        settings: what kind of chests.
+        config: what kind of chests.
         jobs: processes; 1 works in this one.
 
     Raises:
@@ -78,8 +78,8 @@ def make_cohort(
             f"a phantom needs at least 1 patient, 1 job and a seed of 0 or more, not {patients}, "
             f"{jobs} and {seed}"
         )
-    _claim(out, seed, settings)
-    results = track(_written(out, patients, seed, settings, jobs), "phantom", total=patients)
+    _claim(out, seed, config)
+    results = track(_written(out, patients, seed, config, jobs), "phantom", total=patients)
     ordered = sorted(results, key=lambda patient: patient.index)
     write_text(
         out / LABELS,
@@ -120,16 +120,16 @@ def truth_rows(plan: Plan) -> tuple[str, ...]:
     return tuple(rows)
 
 
-def _claim(out: Path, seed: int, settings: PhantomConfig) -> None:
+def _claim(out: Path, seed: int, config: PhantomConfig) -> None:
     """Leave the settings in the folder, or refuse a folder that was made with others."""
     import json
 
     marker = out / SETTINGS
     marker_content: dict[str, Any] = {
-        "hash": settings.phantom_hash(),
+        "hash": config.phantom_hash(),
         "lungnet_version": __version__,
         "seed": seed,
-        "settings": settings.model_dump(),
+        "settings": config.model_dump(),
         "synthetic": SYNTHETIC_MARK,
     }
     try:
@@ -155,33 +155,33 @@ def _claim(out: Path, seed: int, settings: PhantomConfig) -> None:
 
 
 def _written(
-    out: Path, patients: int, seed: int, settings: PhantomConfig, jobs: int
+    out: Path, patients: int, seed: int, config: PhantomConfig, jobs: int
 ) -> Iterator[_Written]:
     missing = []
     for index in range(patients):
-        done = _reuse(index, out, seed, settings)
+        done = _reuse(index, out, seed, config)
         if done is None:
             missing.append(index)
         else:
             yield done
-    work = partial(_write, out=out, seed=seed, settings=settings)
+    work = partial(_write, out=out, seed=seed, config=config)
     if jobs == 1 or len(missing) < 2:
         yield from map(work, missing)
     else:
         yield from map_in_processes(work, missing, min(jobs, len(missing)))
 
 
-def _reuse(index: int, out: Path, seed: int, settings: PhantomConfig) -> _Written | None:
+def _reuse(index: int, out: Path, seed: int, config: PhantomConfig) -> _Written | None:
     if not (out / patient_id_of(seed, index)).is_dir():
         return None
-    plan = plan_patient(seed, index, settings)
+    plan = plan_patient(seed, index, config)
     if not is_whole(out / plan.patient_id, plan):
         return None
     return _Written(index, plan.patient_id, plan.is_positive, truth_rows(plan), is_new=False)
 
 
-def _write(index: int, out: Path, seed: int, settings: PhantomConfig) -> _Written:
-    patient = make_patient(seed, index, settings)
+def _write(index: int, out: Path, seed: int, config: PhantomConfig) -> _Written:
+    patient = make_patient(seed, index, config)
     with replacing(out / patient.patient_id, sync_each=False) as folder:
         folder.mkdir()
         for name, data in dicom_files(patient):

@@ -76,11 +76,11 @@ def is_positive(seed: int, index: int, share: float) -> bool:
 
 
 def findings(
-    seed: int, index: int, settings: PhantomConfig, chest: Chest, plumbing: Plumbing
+    seed: int, index: int, config: PhantomConfig, chest: Chest, plumbing: Plumbing
 ) -> tuple[Nodule, ...]:
     """Draw the nodules of patient `index`, the malignant ones first."""
     draw = stream(seed, "phantom", index, "findings")
-    if is_positive(seed, index, settings.positive_share):
+    if is_positive(seed, index, config.positive_share):
         ratings = [
             int(draw.choice((4, 5), p=(0.55, 0.45))) for _ in range(1 + int(draw.random() < 0.12))
         ]
@@ -92,9 +92,9 @@ def findings(
     for rating in ratings:
         diameter = diameter_of(rating, draw)
         looks = (
-            _malignant_looks(diameter, settings, draw)
+            _malignant_looks(diameter, config, draw)
             if rating > 3
-            else _benign_looks(rating, diameter, settings, draw)
+            else _benign_looks(rating, diameter, config, draw)
         )
         centre, site = _place(diameter / 2, placed, chest, plumbing, draw)
         placed.append(
@@ -128,12 +128,10 @@ def diameter_of(malignancy: int, draw: np.random.Generator) -> float:
 Looks = tuple[int, int, int, int]
 
 
-def _malignant_looks(
-    diameter_mm: float, settings: PhantomConfig, draw: np.random.Generator
-) -> Looks:
+def _malignant_looks(diameter_mm: float, config: PhantomConfig, draw: np.random.Generator) -> Looks:
     """Spiculation, lobulation, calcification, texture."""
     texture = int(draw.choice((3, 5), p=(0.15, 0.85)))
-    if draw.random() < settings.ambiguous_share:
+    if draw.random() < config.ambiguous_share:
         return 1, 2, 6, texture
     if diameter_mm > 11 and draw.random() < 0.3:
         return int(draw.integers(1, 3)), int(draw.integers(4, 6)), 6, texture
@@ -141,10 +139,10 @@ def _malignant_looks(
 
 
 def _benign_looks(
-    rating: int, diameter_mm: float, settings: PhantomConfig, draw: np.random.Generator
+    rating: int, diameter_mm: float, config: PhantomConfig, draw: np.random.Generator
 ) -> Looks:
     """Spiculation, lobulation, calcification, texture."""
-    if draw.random() < settings.ambiguous_share:
+    if draw.random() < config.ambiguous_share:
         return int(draw.integers(1, 3)), 3, 6, 5
     # Large benign nodules that are not calcified are rare, and cannot be told from smooth malignant
     # ones by anybody.

@@ -74,28 +74,28 @@ def patient_id_of(seed: int, index: int) -> str:
     return hashlib.sha256(f"lungnet phantom {seed} {index}".encode()).hexdigest()[:32]
 
 
-def plan_patient(seed: int, index: int, settings: PhantomConfig) -> Plan:
+def plan_patient(seed: int, index: int, config: PhantomConfig) -> Plan:
     """Decide a patient: anatomy, acquisition, vessels and nodules."""
     chest = Chest.of(seed, index)
-    plumbing = Plumbing.of(seed, index, chest, settings.vessel_ends)
+    plumbing = Plumbing.of(seed, index, chest, config.vessel_ends)
     return Plan(
         patient_id=patient_id_of(seed, index),
         chest=chest,
-        scanner=Scanner.of(seed, index, settings, chest),
+        scanner=Scanner.of(seed, index, config, chest),
         plumbing=plumbing,
-        nodules=findings(seed, index, settings, chest, plumbing),
+        nodules=findings(seed, index, config, chest, plumbing),
     )
 
 
-def make_patient(seed: int, index: int, settings: PhantomConfig) -> PhantomPatient:
+def make_patient(seed: int, index: int, config: PhantomConfig) -> PhantomPatient:
     """Draw a patient's scan; the same arguments give the same voxels.
 
     Args:
         seed: of the cohort.
         index: of the patient, from 0.
-        settings: what kind of phantom.
+        config: what kind of phantom.
     """
-    plan = plan_patient(seed, index, settings)
+    plan = plan_patient(seed, index, config)
     scanner = plan.scanner
     torso = Torso.of(plan.chest, scanner)
     shape = (scanner.slices, scanner.matrix, scanner.matrix)

@@ -75,7 +75,7 @@ class Scanner:
     kvp: int
 
     @classmethod
-    def of(cls, seed: int, index: int, settings: PhantomConfig, chest: Chest) -> "Scanner":
+    def of(cls, seed: int, index: int, config: PhantomConfig, chest: Chest) -> "Scanner":
         """Draw the acquisition of patient `index`.
 
         The field of view follows the size of the chest.
@@ -86,16 +86,16 @@ class Scanner:
         field_mm = min(
             2 * (chest.half_width_mm + chest.fat_mm + 12) * draw.uniform(0.99, 1.07), 460.0
         )
-        pixel = round(max(field_mm, 308.0) / settings.matrix, 6)
-        thinnest = settings.thinnest_mm or max(1.0, 1.45 * pixel)
-        thickest = settings.thickest_mm or max(3.0, thinnest)
+        pixel = round(max(field_mm, 308.0) / config.matrix, 6)
+        thinnest = config.thinnest_mm or max(1.0, 1.45 * pixel)
+        thickest = config.thickest_mm or max(3.0, thinnest)
         slice_mm = round(float(draw.uniform(min(thinnest, thickest), thickest)) * 20) / 20
         bottom, top = draw.uniform(4, 14), draw.uniform(4, 12)
         origin = np.round(draw.uniform((-12, -170, -330), (12, -140, -200)), 2)
-        half = pixel * (settings.matrix - 1) / 2
+        half = pixel * (config.matrix - 1) / 2
         return cls(
             vendor=vendor,
-            matrix=settings.matrix,
+            matrix=config.matrix,
             slices=int((chest.height_mm + bottom + top) / slice_mm) + 1,
             pixel_mm=pixel,
             slice_mm=slice_mm,

@@ -83,7 +83,7 @@ def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
 def set_up_worker() -> None:
     """Called first in every worker.
 
-    One thread per library, Ctrl-C left to the parent, no life without it.
+    One thread per library; Ctrl-C is for the parent; a worker ends when its parent does.
     """
     import cv2
 

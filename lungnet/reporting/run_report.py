@@ -74,13 +74,13 @@ def report_predictions(
         if isinstance(drawn, dict) and isinstance(drawn.get(name), int)
     }
     numbers["replicates"] = max(100, min(numbers.get("replicates", 2000), 100_000))
-    options = ScoringConfig(
+    config = ScoringConfig(
         split=split,
         threshold=threshold,
         synthetic=synthetic or previous.get("synthetic") is True,
         **numbers,
     )
-    metrics = evaluate_table(table, options)
+    metrics = evaluate_table(table, config)
     return metrics, write_report(out, table, metrics, run_context(run, metrics))
 
 

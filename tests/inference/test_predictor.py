@@ -50,6 +50,18 @@ def test_the_answer_is_that_of_keras_calibrated(kind, bundle_of, volumes):
             assert seen == ()
 
 
+def test_the_library_answers_for_paths_as_for_their_series(bag, tmp_path, volumes):
+    import lungnet
+    from lungnet.intake.formats.nifti import write_nifti
+
+    for number, volume in enumerate(volumes):
+        write_nifti(volume, tmp_path / f"scan{number}.nii.gz")
+    model = lungnet.load_model(bag[0])
+    answers = list(model.predict(tmp_path))
+    assert answers == list(model.predict_series(lungnet.find_series(tmp_path)))
+    assert len(answers) == len(volumes)
+
+
 def test_the_answer_depends_on_the_scan_and_on_nothing_else(bag, volumes):
     predictor = Predictor(bag[0])
     first, second = (predictor.predict_volume(volume)[0] for volume in volumes)

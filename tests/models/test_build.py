@@ -74,6 +74,15 @@ def test_the_encoder_is_shared_by_the_candidates_and_their_order_does_not_matter
     np.testing.assert_allclose(first["weights"], np.asarray(second["weights"])[:, ::-1], atol=1e-6)
 
 
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+@pytest.mark.parametrize("shown", ["bag", "nodule 2D"])
+def test_a_second_network_in_one_process_has_the_same_paths(architecture, shown):
+    settings = {"architecture": architecture, "hidden": (4,), "activation": "prelu"}
+    first, second = (build_model(config(**settings), SHOWN[shown]) for _ in range(2))
+    assert [v.path for v in first.weights] == [v.path for v in second.weights]
+    assert len({v.path for v in first.weights}) == len(first.weights)
+
+
 def test_the_window_is_part_of_the_network():
     shown = SHOWN["nodule 2D"]
     network = build_model(config(), shown)

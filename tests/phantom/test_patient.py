@@ -47,11 +47,11 @@ def test_both_lungs_lie_within_the_grid(patients: list[PhantomPatient]) -> None:
 def test_every_nodule_lies_in_the_lungs_where_the_truth_says(
     patients: list[PhantomPatient],
 ) -> None:
-    settings = PhantomConfig(matrix=128, thinnest_mm=3, thickest_mm=3, vessel_ends=16)
+    config = PhantomConfig(matrix=128, thinnest_mm=3, thickest_mm=3, vessel_ends=16)
     checked = 0
     for index in range(6):
-        plan = plan_patient(3, index, settings)
-        patient = make_patient(3, index, settings)
+        plan = plan_patient(3, index, config)
+        patient = make_patient(3, index, config)
         for nodule in plan.nodules:
             z, y, x = np.rint(to_voxels(patient.affine, plan.centre_mm(nodule))).astype(int)
             assert patient.mask[z, y, x]
@@ -80,8 +80,8 @@ def test_sizes_follow_lidc_by_malignancy() -> None:
 def test_diameter_alone_does_not_solve_it_and_looks_do() -> None:
     from sklearn.metrics import roc_auc_score
 
-    settings = PhantomConfig(vessel_ends=16)
-    plans = [plan_patient(0, index, settings) for index in range(300)]
+    config = PhantomConfig(vessel_ends=16)
+    plans = [plan_patient(0, index, config) for index in range(300)]
     labels = [plan.is_positive for plan in plans]
     diameter = roc_auc_score(labels, [max(n.diameter_mm for n in plan.nodules) for plan in plans])
     looks = roc_auc_score(

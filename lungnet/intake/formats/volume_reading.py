@@ -1,6 +1,4 @@
-"""NIfTI, MetaImage and NRRD by the same door.
-
-The file's own geometry, HU by the same rules, the same checks.
+"""Volume files become `Volume`s: the file's own geometry, HU and checks as for DICOM.
 
 Their readers give the stored values and what the header makes of them; here they become HU of a
 `Volume`.

@@ -106,7 +106,7 @@ def _decoded(
         raise UndecodableError(
             f"the {plugin} decoder refuses the frame ({type(error).__name__})"
         ) from error
-    if b"Corrupt JPEG data" in remarks:  # libjpeg only mutters, and fills the picture up
+    if b"Corrupt JPEG data" in remarks:  # libjpeg only warns, and fills the rest of the picture
         raise UndecodableError("the JPEG decoder finds the frame's data corrupt")
     return decoded
 

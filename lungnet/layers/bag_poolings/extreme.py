@@ -15,7 +15,7 @@ class MaxOfBag(keras.layers.Layer):
     def build(self, features_shape: tuple[int | None, ...], present_shape: Any = None) -> None:
         """One linear scorer, shared by all candidates."""
         del present_shape
-        self.score = keras.layers.Dense(1)
+        self.score = keras.layers.Dense(1, name="score")
         self.score.build(features_shape)
 
     def call(self, features: Any, present: Any) -> tuple[Any, Any]:

@@ -24,10 +24,10 @@ class GatedAttention(keras.layers.Layer):
     def build(self, features_shape: tuple[int | None, ...], present_shape: Any = None) -> None:
         """The gates, the attention and the classifier."""
         del present_shape
-        self.value = keras.layers.Dense(self.units, activation="tanh")
-        self.gate = keras.layers.Dense(self.units, activation="sigmoid")
-        self.attention = keras.layers.Dense(1, use_bias=False)
-        self.score = keras.layers.Dense(1)
+        self.value = keras.layers.Dense(self.units, activation="tanh", name="value")
+        self.gate = keras.layers.Dense(self.units, activation="sigmoid", name="gate")
+        self.attention = keras.layers.Dense(1, use_bias=False, name="attention")
+        self.score = keras.layers.Dense(1, name="score")
         bag = (*features_shape[:-1], self.units)
         for layer, shape in (
             (self.value, features_shape),

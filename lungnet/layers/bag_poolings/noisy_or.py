@@ -22,7 +22,7 @@ class NoisyOr(keras.layers.Layer):
         """One linear scorer, shared by all candidates, and the leak."""
         del present_shape
         self.score = keras.layers.Dense(
-            1, bias_initializer=keras.initializers.Constant(START_LOGIT)
+            1, name="score", bias_initializer=keras.initializers.Constant(START_LOGIT)
         )
         self.score.build(features_shape)
         self.leak = self.add_weight(
