@@ -12,7 +12,6 @@ from lungnet.cli.series import (
     add_series_arguments,
     find_all_series,
     preparation_of,
-    pseudonyms_of,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def run(args: argparse.Namespace) -> int | None:
     from lungnet.files import harmless, write_text
     from lungnet.progress import track
 
-    series_list = find_all_series(args.paths, preparation_of(args).intake, pseudonyms_of(args))
+    series_list = find_all_series(args, preparation_of(args).intake)
     rows = [_convert(series, args.out) for series in track(series_list, "series", len(series_list))]
     table = io.StringIO()
     writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
@@ -83,7 +82,7 @@ def _convert(series: "Series", out: Path) -> dict[str, str]:
         volume = read_series(series)
     except SeriesRefused as refusal:
         return row | {"status": "refused", "reason": refusal.reason, "detail": refusal.detail}
-    name = f"{series_key(series.patient_id, series.series_uid)}.nii.gz"
+    name = f"{series_key(series.patient_id, series.series_uid, series.stack)}.nii.gz"
     write_nifti(volume, out / name)
     return row | {
         "file": name,

@@ -9,7 +9,6 @@ from lungnet.cli.series import (
     add_series_arguments,
     find_all_series,
     preparation_of,
-    pseudonyms_of,
 )
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def run(args: argparse.Namespace) -> int | None:
     from lungnet.intake import choose, inspect_series
     from lungnet.progress import track
 
-    series_list = find_all_series(args.paths, preparation_of(args).intake, pseudonyms_of(args))
+    series_list = find_all_series(args, preparation_of(args).intake)
     read = track(series_list, "series", len(series_list))
     rows = choose([inspect_series(series) for series in read])
     refused = sum(row.status == "refused" for row in rows)

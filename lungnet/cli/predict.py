@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from lungnet.cli.series import add_series_arguments, find_all_series, pseudonyms_of
+from lungnet.cli.series import add_series_arguments, find_all_series
 
 if TYPE_CHECKING:
     from lungnet.inference import Prediction
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int | None:
 
     predictor = Predictor(bundle_folder(Path(args.model)))
     bounds = predictor.bundle.experiment.preparation.intake
-    series_list = find_all_series(args.paths, bounds, pseudonyms_of(args))
+    series_list = find_all_series(args, bounds)
     rows = list(track(predictor.predict_series(series_list), "predict", total=len(series_list)))
     refused = sum(row.status == "refused" for row in rows)
     is_synthetic = bool(predictor.bundle.training.get("synthetic"))

@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int | None:
     if labels is not None and pseudonyms is not None:
         labels = labels.renamed(pseudonyms.patient)
     config = preparation_of(args)
-    series_list = find_all_series(args.paths, config.intake, pseudonyms)
+    series_list = find_all_series(args, config.intake)
     rows = list(
         track(
             fill_store(

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from lungnet.config.intake import IntakeConfig
     from lungnet.config.preparation import PreparationConfig
     from lungnet.intake import Pseudonyms, Series
@@ -32,6 +30,12 @@ def add_series_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SALT-FILE",
         type=Path,
         help="replace ids and paths by hashes keyed with this file's bytes",
+    )
+    parser.add_argument(
+        "--patient-id-from",
+        choices=("tag", "folder"),
+        default="tag",
+        help="the Patient ID, or the first folder below each PATH, for exports without ids",
     )
 
 
@@ -63,10 +67,8 @@ def pseudonyms_of(args: argparse.Namespace) -> "Pseudonyms | None":
     return Pseudonyms.from_file(args.pseudonymise) if args.pseudonymise else None
 
 
-def find_all_series(
-    paths: "Sequence[Path]", config: "IntakeConfig", pseudonyms: "Pseudonyms | None"
-) -> "list[Series]":
-    """Every series below the paths, under its pseudonym where there are pseudonyms.
+def find_all_series(args: argparse.Namespace, config: "IntakeConfig") -> "list[Series]":
+    """Every series below `args.paths`, under its pseudonym where `--pseudonymise` asks for it.
 
     Raises:
         InputError: there is none, or a path does not exist.
@@ -75,11 +77,12 @@ def find_all_series(
     from lungnet.intake import find_series
     from lungnet.intake.printable import readable
 
-    series_list = find_series(paths, config)
+    series_list = find_series(args.paths, config, args.patient_id_from)
     if not series_list:
         raise InputError(
-            f"{', '.join(map(readable, paths))}: no DICOM, NIfTI, MHA or NRRD series in there"
+            f"{', '.join(map(readable, args.paths))}: no DICOM, NIfTI, MHA or NRRD series in there"
         )
-    return (
-        series_list if pseudonyms is None else [pseudonyms.series(series) for series in series_list]
-    )
+    pseudonyms = pseudonyms_of(args)
+    if pseudonyms is None:
+        return series_list
+    return [pseudonyms.series(series) for series in series_list]

@@ -65,6 +65,7 @@ def _rank(row: SeriesRow, longest_mm: float) -> tuple[object, ...]:
         kernel,
         len(row.warnings),
         row.series_uid,
+        row.stack,
         row.path,
     )
 

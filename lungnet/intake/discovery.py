@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from lungnet.config.intake import IntakeConfig
 from lungnet.errors import IncompleteHeaderError, MalformedHeaderError, Refusal, UnreadableError
@@ -12,21 +13,28 @@ from lungnet.intake.checks.verdicts import judge
 from lungnet.intake.containers.source_file import PREAMBLE_BYTES, SourceFile, is_part_10
 from lungnet.intake.containers.walk import source_files
 from lungnet.intake.formats import VOLUME_SUFFIXES
-from lungnet.intake.formats.volume_series import format_of, volume_file_series, with_distinct_ids
+from lungnet.intake.formats.volume_series import format_of, volume_file_series
 from lungnet.intake.headers.elements import Elements, looks_like_a_data_set, read_elements
 from lungnet.intake.headers.image_type import DICOMDIR, ENHANCED_CT
 from lungnet.intake.headers.multiframe import frames_of
 from lungnet.intake.headers.parsing import HeaderParser
 from lungnet.intake.headers.slice_header import SliceHeader
 from lungnet.intake.headers.tags import READ_TAGS, Tag
+from lungnet.intake.patient_ids import with_folder_ids, with_id_warnings
 from lungnet.intake.series import DicomSeries, Series
 from lungnet.volume import ScanWarning
+
+PatientIdSource = Literal["tag", "folder"]
 
 FILE_SET_ID = 0x00041130  # only a DICOMDIR has it
 SCANNED_TAGS = READ_TAGS | {FILE_SET_ID}
 
 
-def find_series(paths: Sequence[Path], config: IntakeConfig | None = None) -> list[Series]:
+def find_series(
+    paths: Sequence[Path],
+    config: IntakeConfig | None = None,
+    patient_id_from: PatientIdSource = "tag",
+) -> list[Series]:
     """Find every series at or below some paths.
 
     Folders of any depth, zip and tar files, single files, with or without extensions; what is no
@@ -35,19 +43,21 @@ def find_series(paths: Sequence[Path], config: IntakeConfig | None = None) -> li
     Args:
         paths: folders, archives, files, DICOMDIRs.
         config: bounds of intake; the defaults where None.
+        patient_id_from: "tag", or "folder" for the first folder below each path.
 
     Returns:
         One series each, the refused and the unreadable ones too, ordered by patient, series and
         path.
 
     Raises:
-        InputError: a path does not exist.
+        InputError: a path does not exist, or has no folder where one stands for the patient.
     """
     headers = HeaderParser(config or IntakeConfig())
     groups: dict[tuple[str, str], list[SliceHeader]] = {}
     volume_files: list[Series] = []
     remnants: Counter[Path] = Counter()
-    for source_file in source_files([Path(path) for path in paths], headers.config):
+    paths = [Path(path) for path in paths]
+    for source_file in source_files(paths, headers.config):
         if _is_remnant(source_file):
             remnants[source_file.location.folder] += _may_be_of_an_image(source_file.name)
             continue
@@ -60,11 +70,19 @@ def find_series(paths: Sequence[Path], config: IntakeConfig | None = None) -> li
             alone = str(header.location) if not identity.series_uid else ""
             key = identity.patient_id, identity.series_uid or alone
             groups.setdefault(key, []).append(header)
-    series_list = with_distinct_ids(volume_files)
-    series_list += [judge(slices, headers.config) for slices in groups.values()]
+    series_list = volume_files
+    for slices in groups.values():
+        series_list += judge(slices, headers.config)
     remnants.update(s.path.parent for s in series_list if _may_be_a_lost_slice(s))
     series_list = [_with_remnants(series, remnants) for series in series_list]
-    return sorted(series_list, key=lambda s: (s.patient_id, s.study_uid, s.series_uid, str(s.path)))
+    if patient_id_from == "folder":
+        series_list = with_folder_ids(series_list, paths)
+    series_list = with_id_warnings(series_list)
+    return sorted(series_list, key=_order)
+
+
+def _order(series: Series) -> tuple[str, ...]:
+    return series.patient_id, series.study_uid, series.series_uid, series.stack, str(series.path)
 
 
 def _is_remnant(source_file: SourceFile) -> bool:

@@ -17,11 +17,10 @@ _SHORTEST_SALT = 8
 LARGEST_SALT_BYTES = 1 << 20
 
 
-def series_key(patient_id: str, series_uid: str) -> str:
+def series_key(patient_id: str, series_uid: str, stack: str = "") -> str:
     """The name of a series in stores and folders: 16 hexadecimal digits that tell neither id."""
-    return hashlib.sha256(
-        f"{patient_id}\x1f{series_uid}".encode("utf-8", "surrogateescape")
-    ).hexdigest()[:16]
+    text = "\x1f".join([patient_id, series_uid, *([stack] if stack else [])])
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

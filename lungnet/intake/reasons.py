@@ -80,6 +80,14 @@ WARNINGS: Final[dict[str, str]] = {
     "no-bone": "nothing is as dense as bone; slope or intercept may be wrong",
     "negative-slope": "the rescale slope is negative, which no CT scanner writes",
     "lossy": "the pixels went through lossy compression",
+    "derived-overruled": "the headers call every slice derived or a capture; axial slices at even "
+    "positions with HU were taken as a CT all the same",
+    "sop-class": "the data set has no SOP Class UID; that of the file meta information, or the "
+    "modality, was taken",
+    "split": "one series holds several stacks, which a tag tells apart; this is one of them",
+    "placeholder-id": "the patient id is a placeholder that other patients may bear too",
+    "id-over-studies": "one patient id over several studies: maybe one patient, maybe several",
+    "partial-lungs": "only a small part of the lungs is in the volume",
     "derived": "the image type says derived; the pixels are taken as a CT's",
     "coarse-values": "one grey level is worth several HU",
     "frame-per-slice": (

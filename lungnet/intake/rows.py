@@ -33,6 +33,7 @@ class SeriesRow:
     manufacturer: str
     kernel: str
     plane: str = ""
+    stack: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The row as JSON values."""
@@ -88,6 +89,7 @@ def _plain_row(series: Series) -> SeriesRow:
         manufacturer=header.identity.manufacturer if header else "",
         kernel=header.identity.kernel if header else "",
         plane="axial" if grid is None or grid.is_axial else "other",
+        stack=series.stack,
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from lungnet.config.intake import IntakeConfig
 from lungnet.errors import Refusal, SeriesRefused
 from lungnet.intake import reasons
+from lungnet.intake.checks.stacks import Stack, split_stacks
 from lungnet.intake.geometry.grid import Grid, build_grid
 from lungnet.intake.headers.slice_header import SliceHeader
 from lungnet.intake.series import DicomSeries
@@ -24,37 +25,55 @@ the series."""
 GAP_RATIO = 1.5
 """Slices farther apart than so many of their thicknesses leave gaps."""
 
+OVERRULING_SLICES = 12
+"""So many axial slices at even positions outweigh an Image Type that calls each of them derived."""
+
 COARSE_HU = 4
 """One grey level of a CT is 1 HU, of 8-bit copies 10 and more."""
 
 
-def judge(slices: list[SliceHeader], config: IntakeConfig) -> DicomSeries:
-    """The verdict on the slices of one series, as far as headers tell."""
+def judge(slices: list[SliceHeader], config: IntakeConfig) -> list[DicomSeries]:
+    """The verdict on the slices of one series, or on each stack where a tag tells several apart."""
     fit = [s for s in slices if s.refusal is None or s.refusal.reason not in SET_ASIDE]
+    undoubted = [s for s in fit if s.doubt is None]
+    # Derived slices are left out where there are others; alone, they may prove to be a stack.
+    fit = undoubted if len(undoubted) >= config.fewest_slices else fit
     if not fit or (len(fit) < len(slices) and len(fit) < config.fewest_slices):
-        return _series(slices, config, refusal=_most_common(slices))
+        return [_series(slices, config, refusal=_most_common(slices))]
     warnings: list[ScanWarning] = []
     if len(fit) < len(slices):
-        reason = _most_common([s for s in slices if s.refusal])[0]
-        warnings.append(
-            ScanWarning(
-                "set-aside",
-                f"{len(slices) - len(fit)} file(s) of the series are no slices ({reason}) and were "
-                "left out",
-            )
-        )
+        reason = _most_common([s for s in slices if s not in fit]).reason
+        text = f"{len(slices) - len(fit)} file(s) of the series are no slices ({reason})"
+        warnings.append(ScanWarning("set-aside", f"{text} and were left out"))
     broken = [s for s in fit if s.refusal is not None]
     if broken:
         reason, detail = _most_common(broken)
         text = detail if len(fit) == 1 else f"{len(broken)} of {len(fit)} slices: {detail}"
-        return _series(fit, config, refusal=Refusal(reason, text))
+        return [_series(fit, config, refusal=Refusal(reason, text))]
+    stacks = split_stacks(fit, config)
+    if len(stacks) > 1:
+        text = f"the series holds {len(stacks)} stacks, told apart by {stacks[0].tag}"
+        warnings.append(ScanWarning("split", text))
+    return [_judge_stack(stack, config, warnings) for stack in stacks]
+
+
+def _judge_stack(stack: Stack, config: IntakeConfig, warnings: list[ScanWarning]) -> DicomSeries:
+    slices = stack.slices
     try:
-        ordered, grid, grid_warnings = build_grid(fit, config)
+        ordered, grid, grid_warnings = build_grid(slices, config)
     except SeriesRefused as refused:
-        return _series(fit, config, refusal=refused.refusal)
+        return _series(slices, config, stack=stack.name, refusal=refused.refusal)
+    doubt = next((s.doubt for s in slices if s.doubt is not None), None)
+    if doubt is not None:
+        is_even = grid.is_axial and grid.planes is None and grid.shifts is None
+        if not is_even or len(slices) < OVERRULING_SLICES:
+            return _series(slices, config, stack=stack.name, refusal=doubt)
+        text = f"{doubt.detail}; {len(slices)} axial slices at even positions with HU overrule it"
+        warnings = [*warnings, ScanWarning("derived-overruled", text)]
     return _series(
         ordered,
         config,
+        stack=stack.name,
         grid=grid,
         warnings=(*warnings, *grid_warnings, *_gaps(ordered, grid), *_header_warnings(ordered)),
     )
@@ -74,7 +93,7 @@ def _gaps(slices: list[SliceHeader], grid: Grid) -> Iterable[ScanWarning]:
 
 
 def _header_warnings(slices: list[SliceHeader]) -> Iterable[ScanWarning]:
-    if any(s.identity.image_type[:1] == ("DERIVED",) for s in slices):
+    if any(s.identity.image_type[:1] == ("DERIVED",) and s.doubt is None for s in slices):
         yield reasons.warning_of("derived")
     if any(s.is_lossy for s in slices):
         yield ScanWarning(
@@ -162,7 +181,7 @@ def _numbering(slices: list[SliceHeader]) -> Iterable[ScanWarning]:
 
 
 def _most_common(slices: Sequence[SliceHeader]) -> Refusal:
-    refusals = [s.refusal for s in slices if s.refusal is not None]
+    refusals = [r for r in (s.refusal or s.doubt for s in slices) if r is not None]
     counts = Counter(refusal.reason for refusal in refusals)
     reason = max(counts, key=lambda reason: (counts[reason], reason))
     return next(refusal for refusal in refusals if refusal.reason == reason)
@@ -172,6 +191,7 @@ def _series(
     slices: list[SliceHeader],
     config: IntakeConfig,
     *,
+    stack: str = "",
     grid: Grid | None = None,
     refusal: Refusal | None = None,
     warnings: tuple[ScanWarning, ...] = (),
@@ -183,6 +203,7 @@ def _series(
         patient_id=identity.patient_id,
         study_uid=identity.study_uid,
         series_uid=identity.series_uid,
+        stack=stack,
         modality=identity.modality,
         refusal=refusal,
         warnings=warnings,

@@ -142,10 +142,11 @@ def _members(
         member = _Member(file)
         source_file = SourceFile(
             Location(location.folder, location.name, member_index, location.stamp),
-            name,
+            name.lower(),
             b"",
             size,
             member.first,
+            member_name=name,
         )
         try:
             yield from _opened(source_file, budget, depth, only)

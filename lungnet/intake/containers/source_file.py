@@ -25,7 +25,8 @@ class SourceFile:
         head: its first bytes, the whole file where that is short.
         size: of the whole file in bytes.
         member: reads the first bytes of a member of an archive; None of a file.
-        refusal: (reason, detail) where it may not be read.
+        refusal: where it may not be read.
+        member_name: of a member of an archive, as it is written there.
     """
 
     location: Location
@@ -34,6 +35,7 @@ class SourceFile:
     size: int
     member: Callable[[int], bytes] | None = None
     refusal: Refusal | None = None
+    member_name: str = ""
 
     def first(self, length: int) -> bytes:
         """The first bytes, fewer where the file ends.

@@ -53,7 +53,7 @@ def _inflated(head: bytes) -> bytes:
 
 
 def tar_files(source: IO[bytes], budget: Budget) -> Iterator[tuple[int, str, IO[bytes], int]]:
-    """The index, name in lower case, opened file and size of each regular file.
+    """The index, name, opened file and size of each regular file.
 
     Raises:
         UnreadableError: a header takes too much.
@@ -81,7 +81,7 @@ def tar_files(source: IO[bytes], budget: Budget) -> Iterator[tuple[int, str, IO[
                 budget.spend_member(info.size)
                 continue
             with file:
-                yield index, info.name.lower(), file, info.size
+                yield index, info.name, file, info.size
 
 
 def _check_end(file: "_Metered", offset: int, budget: Budget) -> None:

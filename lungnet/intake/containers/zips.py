@@ -30,7 +30,7 @@ _LONGEST_TAIL = _END_64.size + _LOCATOR.size + _END.size + 0xFFFF
 
 
 def zip_files(source: IO[bytes], budget: Budget) -> Iterator[tuple[int, str, IO[bytes], int]]:
-    """The index, name in lower case, opened file and size of each file.
+    """The index, name, opened file and size of each file.
 
     Raises:
         UnreadableError: it has more files than the budget allows, or is packed in a way that is not
@@ -53,7 +53,7 @@ def zip_files(source: IO[bytes], budget: Budget) -> Iterator[tuple[int, str, IO[
                 raise zipfile.BadZipFile("an empty file that takes bytes")
             if info.file_size or not info.is_dir():
                 with archive.open(info) as file:
-                    yield index, info.filename.lower(), file, info.file_size
+                    yield index, info.filename, file, info.file_size
         _check_gaps(archive)
 
 

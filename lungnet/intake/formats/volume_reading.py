@@ -25,6 +25,9 @@ from lungnet.intake.series import VolumeFileSeries
 from lungnet.processes.native_stderr import suppressed_stderr
 from lungnet.volume import AIR_HU, Volume, spacing_of
 
+LARGEST_LABEL, MOST_LABELS = 255, 24
+"""A CT has hundreds of values, negative ones among them; a segmentation a few from 0 up."""
+
 
 def read_volume_file(series: VolumeFileSeries) -> Volume:
     """Read a volume file.
@@ -56,6 +59,7 @@ def _volume(raw: RawVolume, series: VolumeFileSeries) -> Volume:
             reasons.TOO_FEW_SLICES,
             f"{min(shape)} slice(s), at least {series.config.fewest_slices} make a volume",
         )
+    _refuse_label_map(raw)
     axes, flips, affine, final_shape = canonical(raw.affine, shape)
     hu = np.empty(final_shape, np.int16)
     stack = as_stack(hu, axes, flips)
@@ -75,6 +79,19 @@ def _volume(raw: RawVolume, series: VolumeFileSeries) -> Volume:
     warnings += check_values(hu, spacing_of(affine))
     warnings += check_order(hu)
     return Volume(hu, affine, series.patient_id, series.series_uid, tuple(warnings))
+
+
+def _refuse_label_map(raw: RawVolume) -> None:
+    """Name what a segmentation is: few small whole numbers, and nothing else."""
+    steps = [max(1, n // 64) for n in raw.array.shape]
+    sample = raw.array[:: steps[0], :: steps[1], :: steps[2]]
+    values = np.unique(sample)
+    is_small = values[0] >= 0 and values[-1] <= LARGEST_LABEL and len(values) <= MOST_LABELS
+    if is_small and (values == np.rint(values)).all() and not np.isnan(values).any():
+        listed = ", ".join(f"{value:g}" for value in values[:5])
+        raise SeriesRefused(
+            reasons.NOT_CT, f"a label map: it holds the values {listed} and none of a CT"
+        )
 
 
 def _slowest(raw: RawVolume) -> int:

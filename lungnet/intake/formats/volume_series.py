@@ -1,15 +1,53 @@
-"""A volume file as a series: it has no ids, so its name stands for them."""
+"""A volume file as a series: it has no ids, so names stand for them."""
 
+import hashlib
+import re
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
+from pathlib import PurePosixPath
 
 from lungnet.config.intake import IntakeConfig
 from lungnet.intake import reasons
 from lungnet.intake.containers.source_file import SourceFile
 from lungnet.intake.formats import VOLUME_FORMATS, VOLUME_SUFFIXES
 from lungnet.intake.printable import readable
-from lungnet.intake.series import Series, VolumeFileSeries
+from lungnet.intake.series import VolumeFileSeries
+
+GENERIC_WORDS = frozenset(
+    [
+        "image",
+        "images",
+        "imaging",
+        "img",
+        "ct",
+        "cta",
+        "scan",
+        "scans",
+        "series",
+        "volume",
+        "vol",
+        "data",
+        "dicom",
+        "dcm",
+        "nifti",
+        "nii",
+        "input",
+        "original",
+        "orig",
+        "chest",
+        "thorax",
+        "thoracic",
+        "lung",
+        "lungs",
+        "axial",
+        "hu",
+        "patient",
+        "case",
+        "raw",
+    ]
+)
+"""A stem of such words alone names no patient: the folder above it does."""
+
+_ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 
 
 def format_of(name: str) -> str | None:
@@ -21,56 +59,41 @@ def format_of(name: str) -> str | None:
 def volume_file_series(
     source_file: SourceFile, volume_format: str, config: IntakeConfig
 ) -> VolumeFileSeries:
-    """A volume file as a series, named by its stem."""
-    path = source_file.location.path
-    stem = _stem(Path(source_file.name).name if source_file.location.members else path.name)
+    """A volume file as a series, whose ids are the same whatever lies beside it.
+
+    The patient's id is the file's stem; where that is a word that any file may have
+    (`imaging.nii.gz`), the nearest folder above it with a name of its own. The series' has a hash
+    of the file's size and beginning too, as two files of one name may lie in two folders.
+    """
+    location = source_file.location
+    inside = PurePosixPath(source_file.member_name) if location.members else None
+    name = inside.name if inside else location.name
+    folders = [*location.folder.absolute().parts]
+    if inside:
+        folders = [_stem(location.name, _ARCHIVE_SUFFIXES), *inside.parent.parts]
+    stem = _stem(name, VOLUME_SUFFIXES)
+    specific = (part for part in (stem, *reversed(folders)) if not _is_generic(part))
+    patient_id = readable(next(specific, stem))[:64]
+    digest = hashlib.sha256(f"{source_file.size}\0".encode() + source_file.head).hexdigest()
     return VolumeFileSeries(
-        path=path,
+        path=location.path,
         config=config,
-        patient_id=stem,
-        series_uid=stem,
+        patient_id=patient_id,
+        series_uid=f"{stem}.{digest[:12]}",
         modality="CT",
         warnings=(reasons.warning_of("no-identity"), reasons.warning_of("assumed-hu")),
         format=volume_format,
-        location=source_file.location,
+        location=location,
     )
 
 
-def with_distinct_ids(series_list: Sequence[Series]) -> list[Series]:
-    """Put as many folder names before file names that are shared as tell the files apart.
-
-    `a/ct.nii` and `b/ct.nii` are two patients; with one id, one of them would be lost.
-    """
-    by_name: dict[str, dict[int, VolumeFileSeries]] = {}
-    for i, series in enumerate(series_list):
-        if isinstance(series, VolumeFileSeries):
-            by_name.setdefault(series.series_uid, {})[i] = series
-    distinct = list(series_list)
-    for name, alike in by_name.items():
-        if len(alike) == 1:
-            continue
-        folders = list(map(_folder_names, alike.values()))
-        if len(set(folders)) < len(alike):  # scan.nii and scan.mha in one folder
-            folders = [
-                (*names, series.format)
-                for names, series in zip(folders, alike.values(), strict=True)
-            ]
-        depths = range(1, max(map(len, folders)))
-        depth = next((d for d in depths if len({f[-d:] for f in folders}) == len(alike)), 1)
-        for (i, series), names in zip(alike.items(), folders, strict=True):
-            unique = "/".join((*names[-depth:], name))
-            distinct[i] = replace(series, patient_id=unique, series_uid=unique)
-    return distinct
+def _is_generic(stem: str) -> bool:
+    """Whether every word of a stem is one that any file may have."""
+    words = re.split(r"[\W_]+", stem.lower())
+    return all(word in GENERIC_WORDS or not word for word in words)
 
 
-def _folder_names(series: VolumeFileSeries) -> tuple[str, ...]:
-    """Names that lead to a volume file: of its folders; of its archive and its place in there."""
-    location = series.location
-    inside = (location.name, *map(str, location.members)) if location.members else ()
-    return (*location.folder.absolute().parts, *inside)
-
-
-def _stem(name: str) -> str:
-    endings = (suffix for suffix in VOLUME_SUFFIXES if name.lower().endswith(suffix))
+def _stem(name: str, suffixes: Sequence[str]) -> str:
+    endings = (suffix for suffix in suffixes if name.lower().endswith(suffix))
     ending = max(endings, key=len, default="")
     return readable(name[: len(name) - len(ending)])[:64]

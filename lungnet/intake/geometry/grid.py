@@ -85,15 +85,15 @@ def build_grid(
     _refuse_mixed(slices)
     across, down = _directions(slices)
     normal = np.cross(across, down)
-    ordered, positions = _ordered(slices, normal)
-    distances = (positions - positions[0]) @ normal
+    ordered, positions, distances = _ordered(slices, normal)
     is_new = np.diff(distances, prepend=-np.inf) > SAME_PLACE_MM
     n_positions = int(is_new.sum())
     if n_positions < config.fewest_slices:
         _refuse_few(len(slices), n_positions, config)
     along = find_spacing(distances[is_new], ordered, config)
     sideways = (positions - positions[0]) @ np.stack([down, across], axis=1)
-    shear = find_shear(sideways, distances, ordered[0], config)
+    heights = distances - distances[0]
+    shear = find_shear(sideways, heights, ordered[0], config)
     spacing = ordered[0].pixel_spacing
     assert spacing is not None
     stack = np.eye(4)
@@ -106,16 +106,21 @@ def build_grid(
     _refuse_large(shape, config)
     indices = tuple((np.cumsum(is_new) - 1).tolist())
     grid = Grid(indices, shape, affine, axes, flips, shear.canvas, shear.shifts, along.planes)
-    tilt = tilt_warnings(ordered[0], sideways, distances, is_sheared=shear.shifts is not None)
+    tilt = tilt_warnings(ordered[0], sideways, heights, is_sheared=shear.shifts is not None)
     return ordered, grid, [*along.warnings, *tilt, *orientation_warnings(axes, flips)]
 
 
-def _ordered(slices: Sequence[SliceHeader], normal: Vector) -> tuple[list[SliceHeader], Vector]:
-    """Slices by their distance along the normal, copies by instance number; their positions."""
+def _ordered(
+    slices: Sequence[SliceHeader], normal: Vector
+) -> tuple[list[SliceHeader], Vector, Vector]:
+    """Slices by their distance along the normal, copies by instance number.
+
+    Their positions and distances, these from the slice that was met first, go with them.
+    """
     positions = np.array([s.position for s in slices])
     distances = (positions - positions[0]) @ normal
     order = np.lexsort(([s.instance_number or 0 for s in slices], distances))
-    return [slices[i] for i in order], positions[order]
+    return [slices[i] for i in order], positions[order], distances[order]
 
 
 def _refuse_large(shape: tuple[int, int, int], config: IntakeConfig) -> None:

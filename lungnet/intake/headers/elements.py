@@ -17,6 +17,7 @@ from lungnet.intake.headers.transfer_syntaxes import DEFLATED, EXPLICIT_BE, EXPL
 PIXEL_DATA = 0x7FE00010
 EXTENDED_OFFSETS = 0x7FE00001
 TRANSFER_SYNTAX = 0x00020010
+MEDIA_STORAGE_SOP_CLASS = 0x00020002
 UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 
@@ -30,6 +31,7 @@ _LONG_LENGTH = {order: struct.Struct(f"{order}L") for order in "<>"}
 _TAG = {order: struct.Struct(f"{order}HHL") for order in "<>"}
 _LARGEST_INFLATED_HEADER = 32 << 20
 _DEEPEST_SEQUENCE = 16
+_META_TAGS = frozenset([TRANSFER_SYNTAX, MEDIA_STORAGE_SOP_CLASS])
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Elements:
             deflated); -1 where there is none.
         pixel_length: in bytes; `UNDEFINED` for encapsulated data.
         pixel_vr: of Pixel Data, empty where implicit.
+        media_sop_class: Media Storage SOP Class UID (0002,0002) of the file meta information.
     """
 
     values: dict[int, bytes]
@@ -54,6 +57,7 @@ class Elements:
     pixel_offset: int
     pixel_length: int
     pixel_vr: bytes = b""
+    media_sop_class: str = ""
 
 
 def looks_like_a_data_set(head: bytes) -> bool:
@@ -95,10 +99,9 @@ def _read(head: bytes, tags: frozenset[int]) -> Elements:
     start = PREAMBLE_BYTES if is_part_10(head) else 0
     values: dict[int, bytes] = {}
     if head[start : start + 2] == b"\x02\x00":
-        start = _walk_explicit(
-            head, start, "<", frozenset([TRANSFER_SYNTAX]), values, stop_at=0x00030000
-        )[0]
+        start = _walk_explicit(head, start, "<", _META_TAGS, values, stop_at=0x00030000)[0]
     named = uid_of(values.pop(TRANSFER_SYNTAX, b""))
+    media_sop_class = uid_of(values.pop(MEDIA_STORAGE_SOP_CLASS, b""))
     data = head
     if named == DEFLATED:
         data, start = (
@@ -113,7 +116,14 @@ def _read(head: bytes, tags: frozenset[int]) -> Elements:
         offset, length = _walk_explicit(data, start, order, tags, values, stop_at=PIXEL_DATA)
     vr = b"" if syntax == IMPLICIT_LE or length < 0 else data[offset - 8 : offset - 6]
     return Elements(
-        values, order, syntax, syntax != named, offset if length >= 0 else -1, max(length, 0), vr
+        values,
+        order,
+        syntax,
+        syntax != named,
+        offset if length >= 0 else -1,
+        max(length, 0),
+        vr,
+        media_sop_class,
     )
 
 

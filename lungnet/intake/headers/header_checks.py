@@ -4,19 +4,16 @@ from lungnet.config.intake import IntakeConfig
 from lungnet.errors import Refusal
 from lungnet.intake import reasons
 from lungnet.intake.headers.elements import UNDEFINED
-from lungnet.intake.headers.image_type import CT_IMAGE, image_type_refusal
+from lungnet.intake.headers.image_type import CT_IMAGE, image_type_doubt, image_type_refusal
 from lungnet.intake.headers.slice_header import SliceHeader
 from lungnet.intake.headers.transfer_syntaxes import DEFLATED, SUPPORTED
 
 
 def header_refusal(header: SliceHeader, file_bytes: int, config: IntakeConfig) -> Refusal | None:
     """Why a file cannot be a slice of a CT volume, as far as its header alone tells."""
-    return (
-        image_type_refusal(header)
-        or _missing(header)
-        or _no_hu(header)
-        or _unreadable(header, file_bytes, config)
-    )
+    refusal = _missing(header) or _no_hu(header) or _unreadable(header, file_bytes, config)
+    # A derived picture that lacks a tag is refused for what it is, not for what it lacks.
+    return image_type_refusal(header) or (refusal and (image_type_doubt(header) or refusal))
 
 
 OTHER_UNITS = frozenset(["OD", "MGML", "Z_EFF", "ED", "EDW", "PCT"])
@@ -47,7 +44,7 @@ def _missing(header: SliceHeader) -> Refusal | None:
         "Pixel Spacing (0028,0030)": header.pixel_spacing,
         "Rescale Intercept (0028,1052)": header.intercept is not None,
         "Rescale Slope (0028,1053)": header.slope is not None,
-        "SOP Class UID (0008,0016)": header.identity.sop_class,
+        "SOP Class UID (0008,0016)": header.identity.sop_class or header.identity.modality == "CT",
         "Series Instance UID (0020,000E)": header.identity.series_uid,
     }
     names = [name for name, value in absent.items() if not value]

@@ -79,25 +79,36 @@ they are taken as such."""
 def image_type_refusal(header: SliceHeader) -> Refusal | None:
     """Why this is no slice of a CT stack, by what it says it is."""
     identity = header.identity
-    is_ct = (
-        identity.sop_class == CT_IMAGE
-        or identity.sop_class in ENHANCED_CT
-        or (not identity.sop_class and identity.modality == "CT")
-    )
-    if identity.modality not in ("CT", "") or (
-        not is_ct and not identity.sop_class.startswith(SECONDARY_CAPTURE)
-    ):
-        return Refusal(
-            reasons.NOT_CT,
-            f"Modality is {identity.modality or 'absent'}, SOP class "
-            f"{identity.sop_class or 'absent'}",
-        )
+    is_capture = identity.sop_class.startswith(SECONDARY_CAPTURE)
+    if identity.modality not in ("CT", "") or not (_is_ct(header) or is_capture):
+        stated = identity.modality or "absent", identity.sop_class or "absent"
+        return Refusal(reasons.NOT_CT, f"Modality is {stated[0]}, SOP class {stated[1]}")
     if scouts := SCOUTS.intersection(_type_words(identity.image_type)):
-        return Refusal(
-            reasons.LOCALIZER, "Image Type (0008,0008) says " + "\\".join(sorted(scouts))
-        )
-    why = _derived(header, is_ct)
+        words = "\\".join(sorted(scouts))
+        return Refusal(reasons.LOCALIZER, f"Image Type (0008,0008) says {words}")
+    why = _computed(header)
     return Refusal(reasons.DERIVED, why) if why else None
+
+
+def image_type_doubt(header: SliceHeader) -> Refusal | None:
+    """What a header says against itself, and what even axial slices with HU may overrule.
+
+    Some writers, SimpleITK among them, call every slice that they write derived, or a capture.
+    """
+    identity = header.identity
+    if not _is_ct(header):
+        return Refusal(reasons.DERIVED, "a secondary capture (SOP class)")
+    # Lossy recompression makes an axial slice DERIVED by the rules (PS3.3 section C.7.6.1.1.2) and
+    # keeps it a slice.
+    is_derived = identity.image_type[:2] == ("DERIVED", "SECONDARY")
+    if is_derived and "AXIAL" not in identity.image_type:
+        return Refusal(reasons.DERIVED, "Image Type (0008,0008) says DERIVED\\SECONDARY")
+    return None
+
+
+def _is_ct(header: SliceHeader) -> bool:
+    sop_class, modality = header.identity.sop_class, header.identity.modality
+    return sop_class == CT_IMAGE or sop_class in ENHANCED_CT or (not sop_class and modality == "CT")
 
 
 @cache
@@ -105,24 +116,17 @@ def _type_words(image_type: tuple[str, ...]) -> frozenset[str]:
     return frozenset(word for value in image_type for word in re.split(r"[^A-Z0-9]+", value))
 
 
-def _derived(header: SliceHeader, is_ct: bool) -> str:
-    """Why a picture was computed rather than scanned; empty where it was not."""
-    image_type = header.identity.image_type
-    if not is_ct:
+def _computed(header: SliceHeader) -> str:
+    """Why a picture was computed rather than scanned; empty where nothing says so."""
+    image_type, encoding = header.identity.image_type, header.encoding
+    if encoding.samples != 1:
+        return f"{encoding.samples} samples a pixel: a color picture, no CT values"
+    if encoding.photometric not in GRAY:
+        stated = encoding.photometric[:16]
+        return f"Photometric Interpretation (0028,0004) is {stated}: colors, no CT values"
+    if not _is_ct(header) and header.identity.modality != "CT":
         return "a secondary capture (SOP class)"
-    if header.encoding.samples != 1:
-        return f"{header.encoding.samples} samples a pixel: a color picture, no CT values"
-    if header.encoding.photometric not in GRAY:
-        return (
-            f"Photometric Interpretation (0028,0004) is {header.encoding.photometric[:16]}: "
-            "colors, "
-            "no CT values"
-        )
     ambiguous = AMBIGUOUS if image_type[:3] == ("ORIGINAL", "PRIMARY", "AXIAL") else frozenset()
     if computed := COMPUTED.intersection(_type_words(image_type)) - ambiguous:
         return "Image Type (0008,0008) says " + "\\".join(sorted(computed))
-    # Lossy recompression makes an axial slice DERIVED by the rules (PS3.3 section C.7.6.1.1.2) and
-    # keeps it a slice.
-    if image_type[:2] == ("DERIVED", "SECONDARY") and "AXIAL" not in image_type:
-        return "Image Type (0008,0008) says DERIVED\\SECONDARY"
     return ""

@@ -23,7 +23,7 @@ def frames_of(source: SourceFile, elements: Elements, headers: HeaderParser) -> 
         MalformedHeaderError: the header cannot be read.
     """
     values = ElementValues.of(elements)
-    identity, encoding = headers.identity(values), headers.encoding(values, elements)
+    identity, encoding = headers.identity(values, elements), headers.encoding(values, elements)
     whole = SliceHeader(
         source.location,
         identity,

@@ -10,7 +10,7 @@ from lungnet.intake.containers.location import Location
 from lungnet.intake.headers.element_values import ElementValues
 from lungnet.intake.headers.elements import UNDEFINED, Elements
 from lungnet.intake.headers.header_checks import header_refusal
-from lungnet.intake.headers.image_type import image_type_refusal
+from lungnet.intake.headers.image_type import image_type_doubt, image_type_refusal
 from lungnet.intake.headers.slice_header import Encoding, Identity, SliceHeader, with_fields
 from lungnet.intake.headers.tags import Tag
 
@@ -41,7 +41,7 @@ class HeaderParser:
             file_bytes: its length.
         """
         values = ElementValues.of(elements)
-        identity = self.identity(values)
+        identity = self.identity(values, elements)
         encoding = self.encoding(values, elements)
         common = SliceHeader(
             location,
@@ -54,13 +54,16 @@ class HeaderParser:
         try:
             placed = self._placed(common, values)
         except MalformedValueError as bad:
-            refusal = image_type_refusal(common) or Refusal(reasons.CORRUPT, str(bad))
+            stated = image_type_refusal(common) or image_type_doubt(common)
+            refusal = stated or Refusal(reasons.CORRUPT, str(bad))
             return with_fields(common, refusal=refusal)
         return self.judged(self.noted(placed, elements), file_bytes)
 
     def noted(self, header: SliceHeader, elements: Elements) -> SliceHeader:
         """The slice, with what its header alone makes odd."""
         notes = ["transfer-syntax"] if elements.is_guessed else []
+        if not elements.values.get(Tag.SOPClassUID, b"").strip(b"\0 "):
+            notes.append("sop-class")
         # One byte more is the padding to an even length (PS3.5 section 8.1.1).
         if (
             UNDEFINED
@@ -70,7 +73,7 @@ class HeaderParser:
             notes.append("trailing-data")
         return with_fields(header, notes=tuple(notes)) if notes else header
 
-    def identity(self, values: ElementValues) -> Identity:
+    def identity(self, values: ElementValues, elements: Elements) -> Identity:
         """Who and what, stored once."""
         text = values.text
         made = Identity(
@@ -78,7 +81,7 @@ class HeaderParser:
             text(Tag.StudyInstanceUID),
             text(Tag.SeriesInstanceUID),
             text(Tag.Modality).upper(),
-            text(Tag.SOPClassUID),
+            text(Tag.SOPClassUID) or elements.media_sop_class,
             tuple([value.upper() for value in values.texts(Tag.ImageType)]),
             text(Tag.Manufacturer),
             text(Tag.ConvolutionKernel),
@@ -115,9 +118,12 @@ class HeaderParser:
         return self.once(made)
 
     def judged(self, header: SliceHeader, file_bytes: int) -> SliceHeader:
-        """The slice, with the problem that its header alone shows."""
+        """The slice, with what its header alone forbids or makes doubtful."""
         refusal = header_refusal(header, file_bytes, self.config)
-        return header if refusal is None else with_fields(header, refusal=refusal)
+        doubt = None if refusal else image_type_doubt(header)
+        if refusal is None and doubt is None:
+            return header
+        return with_fields(header, refusal=refusal, doubt=doubt)
 
     def _placed(self, header: SliceHeader, values: ElementValues) -> SliceHeader:
         position = values.numbers(Tag.ImagePositionPatient, "Image Position (0020,0032)", 3)
@@ -136,6 +142,7 @@ class HeaderParser:
             ),
             rescale_type=self.once(values.text(Tag.RescaleType).upper()),
             instance_number=values.integer(Tag.InstanceNumber),
+            temporal_position=values.integer(Tag.TemporalPositionIdentifier),
             images_in_acquisition=values.integer(Tag.ImagesInAcquisition),
             acquisition_number=values.integer(Tag.AcquisitionNumber),
             tilt_degrees=self.once(_lenient(values, Tag.GantryDetectorTilt)),

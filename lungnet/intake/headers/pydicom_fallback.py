@@ -43,7 +43,10 @@ def elements_by_pydicom(source: SourceFile, tags: frozenset[int]) -> Elements:
     dataset, end = _parse(data)
     try:
         meta = getattr(dataset, "file_meta", None)
-        named = uid_of(str(meta.get("TransferSyntaxUID", "")).encode()) if meta is not None else ""
+        named, media_sop_class = (
+            uid_of(str((meta or {}).get(keyword, "")).encode())
+            for keyword in ("TransferSyntaxUID", "MediaStorageSOPClassUID")
+        )
         values = {
             tag: raw for tag in tags if tag in dataset and (raw := _raw(dataset, tag)) is not None
         }
@@ -58,7 +61,10 @@ def elements_by_pydicom(source: SourceFile, tags: frozenset[int]) -> Elements:
     offset, length = _pixels(data, end, order, bool(is_implicit))
     if offset < 0 and end < len(data):
         raise MalformedHeaderError(f"the header cannot be read on from its byte {end:,}")
-    return Elements(values, order, guessed, not named, offset, length)
+    is_guessed = not named
+    return Elements(
+        values, order, guessed, is_guessed, offset, length, media_sop_class=media_sop_class
+    )
 
 
 def _parse(data: bytes) -> "tuple[Dataset, int]":

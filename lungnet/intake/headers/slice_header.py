@@ -88,7 +88,9 @@ class SliceHeader:
             Number (0020,0012).
         thickness_mm: Slice Thickness (0018,0050); `spacing_mm` Spacing Between Slices (0018,0088):
             they inform, positions decide.
-        refusal: (reason, detail) that only this file shows.
+        temporal_position: Temporal Position Identifier (0020,0100).
+        refusal: what this file alone forbids.
+        doubt: what this file alone says against itself; even slices together may overrule it.
         notes: codes of warnings that only this file shows.
     """
 
@@ -109,11 +111,13 @@ class SliceHeader:
     concatenation: tuple[int, int] | None = None
     images_in_acquisition: int | None = None
     acquisition_number: int | None = None
+    temporal_position: int | None = None
     tilt_degrees: float | None = None
     thickness_mm: float | None = None
     spacing_mm: float | None = None
     is_lossy: bool = False
     refusal: Refusal | None = None
+    doubt: Refusal | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -24,6 +24,7 @@ class Tag:
     ImagePositionPatient: Final = 0x00200032
     ImageOrientationPatient: Final = 0x00200037
     FrameOfReferenceUID: Final = 0x00200052
+    TemporalPositionIdentifier: Final = 0x00200100
     ImagesInAcquisition: Final = 0x00201002
     InConcatenationNumber: Final = 0x00209162
     InConcatenationTotalNumber: Final = 0x00209163

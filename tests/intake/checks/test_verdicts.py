@@ -12,8 +12,8 @@ from dicom_making import Making, chest, datasets, write, write_series
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRBigEndian
 
-from lungnet.errors import SeriesRefused
-from lungnet.intake import find_series, inspect_series, read_series
+from lungnet.errors import InputError, SeriesRefused
+from lungnet.intake import Series, choose, find_series, inspect_series, read_series
 from lungnet.intake.printable import clean
 
 
@@ -99,7 +99,6 @@ REFUSED: list[tuple[str, str, Callable[[list[Dataset]], list[Dataset]]]] = [
     ("derived", "3 samples", lambda made: each(made, SamplesPerPixel=3)),
     ("derived", "PALETTE", lambda made: each(made, PhotometricInterpretation="PALETTE COLOR")),
     ("localizer", "TOP", lambda made: each(made, ImageType=["ORIGINAL", "PRIMARY", "CT_SOM5 TOP"])),
-    ("missing-tag", "SOP Class", lambda made: each(made, SOPClassUID="")),
     (
         "missing-tag",
         "Bits Allocated",
@@ -320,3 +319,87 @@ def test_a_header_with_an_unknown_representation_is_corrupt(tmp_path: Path) -> N
     (found,) = find_series([path])
     assert found.refusal is not None
     assert found.refusal[0] == "corrupt"
+
+
+def code_set(series: Series) -> set[str]:
+    return {warning.code for warning in series.warnings}
+
+
+def test_a_sop_class_that_only_the_file_meta_has_is_taken_and_told(tmp_path: Path) -> None:
+    made = datasets(chest(), Making())
+    for dataset in made:
+        del dataset.SOPClassUID
+    write(tmp_path, made)
+    (series,) = find_series([tmp_path])
+    assert series.refusal is None
+    assert "sop-class" in code_set(series)
+
+
+@pytest.mark.parametrize("slices", [8, 14])
+def test_even_axial_slices_with_hu_overrule_a_type_that_calls_all_of_them_derived(
+    tmp_path: Path, slices: int
+) -> None:
+    write(tmp_path, each(datasets(chest(slices), Making()), ImageType=["DERIVED", "SECONDARY"]))
+    (series,) = find_series([tmp_path])
+    if slices < 12:  # too few to outweigh what every header says
+        assert series.refusal is not None
+        assert series.refusal.reason == "derived"
+    else:
+        assert series.refusal is None
+        assert "derived-overruled" in code_set(series)
+
+
+def split_by(tmp_path: Path, **values: tuple[object, object]) -> list[Series]:
+    """Two stacks at the same positions in one series, which tags tell apart or not."""
+    for number in (0, 1):
+        made = datasets(chest(seed=number), Making())
+        for k, dataset in enumerate(made):
+            dataset.InstanceNumber = 100 * number + k + 1
+            for keyword, pair in values.items():
+                setattr(dataset, keyword, pair[number])
+        (tmp_path / str(number)).mkdir()
+        write(tmp_path / str(number), made)
+    return find_series([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({"AcquisitionNumber": (3, 7)}, "Acquisition Number 7"),
+        ({"TemporalPositionIdentifier": (1, 2)}, "Temporal Position 2"),
+        ({"ConvolutionKernel": ("B30f", "B60f")}, "Convolution Kernel B60f"),
+        ({}, "run of instance numbers 2"),
+    ],
+)
+def test_stacks_that_a_tag_tells_apart_have_verdicts_and_names_of_their_own(
+    tmp_path: Path, values: dict[str, tuple[object, object]], name: str
+) -> None:
+    first, second = split_by(tmp_path, **values)
+    assert first.series_uid == second.series_uid
+    assert first.stack != second.stack == name
+    assert {"split"} <= code_set(first) & code_set(second)
+    assert not np.array_equal(read_series(first).hu, read_series(second).hu)
+    rows = choose([inspect_series(series) for series in (first, second)])
+    assert sorted(row.chosen for row in rows) == [False, True]
+    assert [row.stack for row in rows] == [first.stack, second.stack]
+
+
+def test_placeholder_ids_and_ids_of_several_studies_are_told(tmp_path: Path) -> None:
+    for number, patient in enumerate(("ANONYMOUS", "ANONYMOUS", "", "P7")):
+        made = datasets(chest(), Making(series_uid=f"1.2.{number}", patient_id=patient))
+        write(tmp_path / str(number), each(made, StudyInstanceUID=f"1.3.{number}"))
+    codes = {s.series_uid: code_set(s) for s in find_series([tmp_path])}
+    assert {"placeholder-id", "id-over-studies"} <= codes["1.2.0"] & codes["1.2.1"]
+    assert "placeholder-id" in codes["1.2.2"]
+    assert not codes["1.2.3"] & {"placeholder-id", "id-over-studies"}
+
+
+def test_folders_stand_for_ids_where_asked(tmp_path: Path) -> None:
+    for number in (0, 1):
+        made = datasets(chest(), Making(series_uid=f"1.2.{number}", patient_id=""))
+        write(tmp_path / f"case{number}" / "study" / "ct", made)
+    series_list = find_series([tmp_path], patient_id_from="folder")
+    assert [s.patient_id for s in series_list] == ["case0", "case1"]
+    assert not any("placeholder-id" in code_set(s) for s in series_list)
+    with pytest.raises(InputError, match="lies in no folder below"):
+        find_series([tmp_path / "case0" / "study" / "ct"], patient_id_from="folder")

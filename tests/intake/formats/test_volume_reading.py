@@ -5,9 +5,11 @@ What their headers leave open is refused, what is missing is told.
 
 import bz2
 import gzip
+import tarfile
 import time
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -106,28 +108,64 @@ def test_every_format_gives_the_same_volume(
     again = read_one(path)
     np.testing.assert_array_equal(again.hu, volume.hu)
     np.testing.assert_allclose(again.affine, volume.affine, atol=1e-4)
-    assert again.patient_id == "scan"
+    assert again.patient_id == "other"  # any file may be called scan: the folder names the patient
 
 
-def test_volume_files_of_one_name_are_several_patients(tmp_path: Path) -> None:
+def test_a_patient_is_named_by_the_stem_or_by_the_folder_above_a_name_that_says_nothing(
+    tmp_path: Path,
+) -> None:
     volume = read_one(write_series(tmp_path / "dicom", chest()))
-    for place in ("a/x", "b/x", "b/y"):
+    for place in ("p1/ct", "p2", "p2/imaging", "lung_007"):
         (tmp_path / "nii" / place).mkdir(parents=True)
-        write_nifti(volume, tmp_path / "nii" / place / "ct.nii.gz")
-    write_nifti(volume, tmp_path / "nii" / "other.nii.gz")
-    zipped(tmp_path / "nii" / "a" / "x", tmp_path / "nii" / "all.zip")
-    found = find_series([tmp_path / "nii"])
-    assert [f.patient_id for f in found] == ["a/x/ct", "all.zip/0/ct", "b/x/ct", "b/y/ct", "other"]
-    assert all(f.patient_id == f.series_uid for f in found)
+    for number, place in enumerate(
+        ("p1/ct/scan", "p2/ct", "p2/imaging/CT_image", "lung_007/chest", "volume-3")
+    ):
+        moved = replace(volume, hu=volume.hu + np.int16(number))
+        write_nifti(moved, tmp_path / "nii" / f"{place}.nii.gz")
+    series_list = find_series([tmp_path / "nii"])
+    assert [s.patient_id for s in series_list] == ["lung_007", "p1", "p2", "p2", "volume-3"]
+    assert len({s.series_uid for s in series_list}) == 5
+    several = [any(w.code == "id-over-studies" for w in s.warnings) for s in series_list]
+    assert several == [False, False, True, True, False]
 
 
-def test_ten_thousand_names_that_come_twice_are_told_apart_at_once(tmp_path: Path) -> None:
+def test_ids_are_the_same_packed_or_not_in_any_order_and_whatever_lies_beside(
+    tmp_path: Path,
+) -> None:
+    volume = read_one(write_series(tmp_path / "dicom", chest()))
+    labels = replace(volume, hu=(volume.hu < -500).astype(np.int16))
+    for folder, written in (("images", volume), ("labels", labels)):
+        (tmp_path / "all" / folder).mkdir(parents=True)
+        write_nifti(written, tmp_path / "all" / folder / "lung_001.nii.gz")
+    with tarfile.open(tmp_path / "all.tar", "w") as archive:
+        for folder in ("labels", "images"):
+            archive.add(tmp_path / "all" / folder / "lung_001.nii.gz", f"{folder}/lung_001.nii.gz")
+
+    def ids(path: Path) -> set[tuple[str, str]]:
+        return {(s.patient_id, s.series_uid) for s in find_series([path])}
+
+    assert ids(tmp_path / "all") == ids(tmp_path / "all.tar")
+    assert ids(tmp_path / "all" / "images") <= ids(tmp_path / "all")
+    assert {patient for patient, _ in ids(tmp_path / "all")} == {"lung_001"}
+
+
+def test_a_label_map_is_named_as_such(tmp_path: Path) -> None:
+    volume = read_one(write_series(tmp_path / "dicom", chest()))
+    labels = (volume.hu < -500).astype(np.int16) + 2 * (volume.hu > 0)
+    write_nifti(replace(volume, hu=labels.astype(np.int16)), tmp_path / "labels.nii.gz")
+    (series,) = find_series([tmp_path / "labels.nii.gz"])
+    with pytest.raises(SeriesRefused, match=r"not-ct: a label map: it holds the values 0, 1, 2"):
+        read_series(series)
+
+
+def test_ten_thousand_volume_files_in_an_archive_are_named_at_once(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         for k in range(10_000):
-            archive.writestr(f"{'ab'[k % 2]}/{k // 2}.nii", b"x")
+            archive.writestr(f"{'ab'[k % 2]}/{k // 2}.nii", f"{k}")
     start = time.process_time()
-    found = find_series([tmp_path])
-    assert len({one.patient_id for one in found}) == 10_000
+    series_list = find_series([tmp_path])
+    assert len({series.patient_id for series in series_list}) == 5_000
+    assert len({series.series_uid for series in series_list}) == 10_000
     assert time.process_time() - start < 5
 
 
@@ -136,7 +174,9 @@ def test_volume_files_of_one_name_in_one_folder_stay_apart(tmp_path: Path) -> No
     (tmp_path / "x").mkdir()
     write_nifti(volume, tmp_path / "x" / "scan.nii.gz")
     sitk.WriteImage(image_of(volume), str(tmp_path / "x" / "scan.mha"))
-    assert [f.patient_id for f in find_series([tmp_path / "x"])] == ["metaimage/scan", "nifti/scan"]
+    series_list = find_series([tmp_path / "x"])
+    assert {series.patient_id for series in series_list} == {"x"}
+    assert len({series.series_uid for series in series_list}) == 2
 
 
 def test_readers_of_other_formats_write_nothing_past_us(
