@@ -28,10 +28,11 @@ from lungnet import errors
 from lungnet.cli import main as program
 from lungnet.config.experiment import Experiment
 from lungnet.config.model import ChoiceConfig
-from lungnet.inference import Prediction
+from lungnet.inference import Prediction, ScoredCandidate
 from lungnet.intake import SeriesRow, reasons
 from lungnet.preprocessing import warning_codes
 from lungnet.store.series_worker import PreparedRow
+from lungnet.volume import ScanWarning
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
 
@@ -55,6 +56,18 @@ EXIT_CODES = {
 
 JSON_ROWS = {"inspect": SeriesRow, "prepare": PreparedRow, "predict": Prediction}
 """Commands whose `--json` holds a row for each series, and the class of such a row."""
+
+JSON_KEYS = {
+    "inspect": ("series",),
+    "prepare": ("store", "prepared", "reused", "refused", "seconds", "series"),
+    "verify": ("store", "checked", "damaged", "removed", "holds"),
+    "predict": ("model", "trained_on_synthetic", "series"),
+    "doctor": ("findings",),
+}
+"""Top-level keys of the document that `--json` prints; `evaluate` prints `metrics.json`."""
+
+JSON_LISTS = {"warnings": ScanWarning, "candidates": ScoredCandidate}
+"""Keys of a row that hold a list of objects, and the class of such an object."""
 
 
 def pages() -> dict[str, str]:
@@ -100,11 +113,27 @@ def _commands() -> Iterator[str]:
         yield from ("```text", *_usage(name, command), "```", "")
         rows = [(_signature(action), _action_help(action)) for action in _documented(command)]
         yield from _table(("argument", "meaning"), rows)
-        if name in JSON_ROWS:
-            keys = ", ".join(f"`{field.name}`" for field in fields(JSON_ROWS[name]))
-            text = f"`--json` prints one document; a row of its `series` has the keys {keys}."
-            yield from ("", *textwrap.wrap(text, 98, break_on_hyphens=False))
+        if name in JSON_KEYS:
+            yield from ("", *textwrap.wrap(_json_keys(name), 98, break_on_hyphens=False))
         yield from ("", f"Example: `{_module(name).EXAMPLE}`")
+
+
+def _json_keys(name: str) -> str:
+    """What the document of a command's `--json` holds, in a sentence or three."""
+    text = f"`--json` prints one document with the keys {_listed(JSON_KEYS[name])}."
+    if name not in JSON_ROWS:
+        return text
+    row = JSON_ROWS[name]
+    text += f" A row of `series` has the keys {_listed(field.name for field in fields(row))}."
+    for key, item in JSON_LISTS.items():
+        # `candidates` of `prepare` is a number.
+        if "tuple" in str(row.__annotations__.get(key, "")):
+            text += f" Each of `{key}` has {_listed(field.name for field in fields(item))}."
+    return text
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _module(name: str) -> Any:
@@ -290,10 +319,7 @@ def _choices() -> Iterator[str]:
     yield "`activation: prelu` is short for `activation: {name: prelu}`. Options are the arguments"
     yield "of the layer: `activation: {name: prelu, options: {start: 0.1}}`. `pooling` takes none."
     yield ""
-    rows = (
-        (f"`{key}`", f"`{table}`", ", ".join(f"`{name}`" for name in names))
-        for key, (table, names) in tables.items()
-    )
+    rows = ((f"`{key}`", f"`{table}`", _listed(names)) for key, (table, names) in tables.items())
     yield from _table(("key", "table", "names"), rows)
 
 

@@ -6,10 +6,13 @@ from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 
+import pandas as pd
 import pytest
 
 from lungnet import errors
 from lungnet.errors import LungnetError
+from lungnet.evaluation.metrics import evaluate_table
+from lungnet.evaluation.scoring_config import ScoringConfig
 from lungnet.models import bundle
 from lungnet.phantom import cohort as phantom
 from lungnet.preprocessing import lungs, warning_codes
@@ -48,14 +51,36 @@ def test_every_exit_code_has_a_meaning(script: ModuleType) -> None:
     assert set(script.EXIT_CODES) == expected | {DONE, BUG, INTERRUPTED}
 
 
+def test_the_keys_of_json_are_those_of_the_commands(script: ModuleType) -> None:
+    for name, keys in script.JSON_KEYS.items():
+        source = (ROOT / "lungnet" / "cli" / f"{name}.py").read_text()
+        assert [key for key in keys if f'"{key}"' not in source] == []
+
+
 def test_the_bounds_in_the_warnings_of_preparation_are_those_of_the_code() -> None:
     low, high = lungs.PLAUSIBLE_LITRES
     meaning = warning_codes.WARNINGS[warning_codes.LUNG_VOLUME]
     assert re.findall(r"[\d.]+", meaning) == [f"{low:g}", f"{high:g}"]
 
 
-def test_the_page_on_files_names_every_file_and_column() -> None:
+def words_of_files() -> set[str]:
     page = (REFERENCE / "files.md").read_text()
+    return {word.rstrip("/") for word in re.findall(r"`([^`]+)`", page)}
+
+
+def test_the_page_on_files_names_every_figure() -> None:
+    table = pd.DataFrame(
+        {
+            "patient_id": list("abcdef"),
+            "label": [0, 1] * 3,
+            "probability": [0.1, 0.8, 0.4, 0.3, 0.2, 0.9],
+        }
+    )
+    keys = evaluate_table(table, ScoringConfig(replicates=100)).to_json()
+    assert set(keys) <= words_of_files()
+
+
+def test_the_page_on_files_names_every_file_and_column() -> None:
     run = RunFolder(Path("RUN"))
     names = [
         *(layout.MANIFEST, layout.PREPARATION, layout.REFUSED, layout.LABELS, layout.SUMS),
@@ -74,5 +99,4 @@ def test_the_page_on_files_names_every_file_and_column() -> None:
         *HISTORY,
         *phantom.TRUTH_COLUMNS.split(","),
     ]
-    words = {word.rstrip("/") for word in re.findall(r"`([^`]+)`", page)}
-    assert [name for name in [*names, *columns] if name not in words] == []
+    assert set(names) | set(columns) <= words_of_files()
