@@ -36,7 +36,7 @@ log = logging.getLogger("lungnet")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code of the contract in docs/architecture.md."""
+    """Run one command; returns its exit code (docs/reference/codes.md)."""
     for stream in (sys.stdout, sys.stderr):
         # An id that the terminal's encoding lacks must not end a command.
         if isinstance(stream, TextIOWrapper):

@@ -11,6 +11,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lungnet.preprocessing.airway import find_airway
+from lungnet.preprocessing.warning_codes import (
+    LUNG_CUT,
+    LUNG_VOLUME,
+    NO_LUNGS,
+    ONE_LUNG,
+    WARNINGS,
+)
 from lungnet.volume import ScanWarning, Volume
 
 LATTICE_MM = 2.0
@@ -73,9 +80,7 @@ def find_lungs(coarse: Volume) -> Lungs:
     aerated = _aerated(coarse.hu, litre_per_voxel)
     if aerated is None:
         mask = _body_box(coarse.hu)
-        warning = ScanWarning(
-            "no-lungs", "no lungs were found by their density; the whole body's box is used instead"
-        )
+        warning = ScanWarning(NO_LUNGS, WARNINGS[NO_LUNGS])
         return Lungs(mask, float(mask.sum()) * litre_per_voxel, (warning,))
     airway = find_airway(coarse, aerated)
     if (
@@ -198,7 +203,7 @@ def _doubts(mask: Bools, coarse: Volume, litres: float) -> list[ScanWarning]:
     if not low <= litres <= high:
         doubts.append(
             ScanWarning(
-                "lung-volume", f"the lungs hold {litres:.1f} litres, expected {low:g} to {high:g}"
+                LUNG_VOLUME, f"the lungs hold {litres:.1f} litres, expected {low:g} to {high:g}"
             )
         )
     # Half of the body, not of the lungs, tells right from left: one lung alone must not be halved.
@@ -208,7 +213,7 @@ def _doubts(mask: Bools, coarse: Volume, litres: float) -> list[ScanWarning]:
     if not 0.2 <= right <= 0.8:
         doubts.append(
             ScanWarning(
-                "one-lung", f"{max(right, 1 - right):.0%} of the lung lies in one half of the body"
+                ONE_LUNG, f"{max(right, 1 - right):.0%} of the lung lies in one half of the body"
             )
         )
     for face, name in ((mask[0], "lowest"), (mask[-1], "highest")):
@@ -216,7 +221,7 @@ def _doubts(mask: Bools, coarse: Volume, litres: float) -> list[ScanWarning]:
         if area_cm2 > (5 if name == "highest" else 60):
             doubts.append(
                 ScanWarning(
-                    "lung-cut",
+                    LUNG_CUT,
                     f"the {name} slice still shows {area_cm2:.0f} square centimetres of lung: the "
                     "scan may not hold all of it",
                 )

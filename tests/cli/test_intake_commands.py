@@ -15,6 +15,7 @@ from lungnet.errors import InputError, UsageError
 from lungnet.intake import choose, find_series, inspect_series, read_series
 from lungnet.intake.reasons import REASONS, WARNINGS
 from lungnet.intake.rows import SeriesRow
+from lungnet.preprocessing import warning_codes
 
 KEYS = {
     "path",
@@ -191,7 +192,7 @@ def test_the_row_of_a_series_tells_its_geometry(tmp_path: Path) -> None:
     assert (made.slices, made.kernel, made.manufacturer) == (8, "B50f", "Maker")
 
 
-@pytest.mark.parametrize("codes", [REASONS, WARNINGS])
+@pytest.mark.parametrize("codes", [REASONS, WARNINGS, warning_codes.WARNINGS])
 def test_the_page_on_intake_tells_every_code(codes: dict[str, str]) -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "intake.md").read_text()
     assert [
