@@ -4,7 +4,7 @@ import argparse
 import logging
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lungnet.cli.series import (
     add_config_argument,
@@ -26,7 +26,7 @@ EXAMPLE = "lungnet prepare data/raw --out data/store --labels data/labels.csv"
 
 
 MOST_LISTED = 20
-"""Refused series that are listed by line; the store's refused.csv lists all."""
+"""Series of a verdict that are listed by line; the store's refused.csv and --json list all."""
 
 log = logging.getLogger("lungnet")
 
@@ -56,7 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int | None:
     """Find, prepare, report."""
     import time
+    from dataclasses import asdict
 
+    from lungnet.cli.main import print_json
     from lungnet.processes.worker_pool import default_jobs
     from lungnet.progress import track
     from lungnet.store import fill_store, read_labels
@@ -68,21 +70,32 @@ def run(args: argparse.Namespace) -> int | None:
         labels = labels.renamed(pseudonyms.patient)
     config = preparation_of(args)
     series_list = find_all_series(args, config.intake)
-    rows = list(
-        track(
-            fill_store(
-                series_list, args.out, config, jobs=args.jobs or default_jobs(), labels=labels
-            ),
-            "prepare",
-            len(series_list),
-        )
-    )
-    counts = Counter(row.status for row in rows)
+    jobs = args.jobs or default_jobs()
+    filling = fill_store(series_list, args.out, config, jobs=jobs, labels=labels)
+    rows = list(track(filling, "prepare", len(series_list)))
+    summary = _summary(args.out, rows)
     if args.json:
-        _print_json(args.out, rows, counts, time.monotonic() - start)
+        series = sorted(rows, key=lambda row: (row.patient_id, row.series_uid, row.path))
+        seconds = round(time.monotonic() - start, 3)
+        document = {**summary, "seconds": seconds, "series": [asdict(row) for row in series]}
+        print_json({"store": str(args.out), **document})
     else:
-        _print(args.out, rows, counts)
-    return 3 if args.strict and counts["refused"] else None
+        _print(args.out, rows, summary)
+    has_failed = any(row.status == "refused" or row.lung_litres is None for row in rows)
+    return 3 if args.strict and has_failed else None
+
+
+def _summary(store: Path, rows: "list[PreparedRow]") -> dict[str, Any]:
+    """Counts of verdicts and warnings, and of series that are not used beside a better one."""
+    from lungnet.store import Store
+
+    statuses = Counter(row.status for row in rows)
+    codes = Counter(warning.code for row in rows for warning in row.warnings)
+    return {
+        **{name: statuses[name] for name in ("prepared", "reused", "refused")},
+        "not_chosen": int((~Store.open(store).manifest["chosen"]).sum()),
+        "warnings": dict(sorted(codes.items(), key=lambda item: (-item[1], item[0]))),
+    }
 
 
 def _jobs(text: str) -> int:
@@ -91,35 +104,42 @@ def _jobs(text: str) -> int:
     return int(text)
 
 
-def _print(out: Path, rows: "list[PreparedRow]", counts: Counter[str]) -> None:
+def _print(store: Path, rows: "list[PreparedRow]", summary: dict[str, Any]) -> None:
+    from lungnet.cli.tables import print_table
+
     refused = [row for row in rows if row.status == "refused"]
-    for row in refused[:MOST_LISTED]:
-        print(
-            f"refused  {row.patient_id or '-'}  {row.series_uid or row.path}  {row.reason}: "
-            f"{row.detail}"
-        )
-    if len(refused) > MOST_LISTED:
-        print(f"... and {len(refused) - MOST_LISTED} more, see {out / 'refused.csv'}")
+    warned = [row for row in rows if row.status != "refused" and row.warnings]
+    # What preparation doubts first: a scan without lungs before one whose ids are doubtful.
+    warned.sort(key=lambda row: (row.lung_litres is not None, -len(_doubts(row))))
+    listed = [*refused[:MOST_LISTED], *warned[:MOST_LISTED]]
+    if listed:
+        print_table(("patient", "series", "status", "litres", "what to know"), map(_cells, listed))
+    for name, some, place in (
+        ("refused", refused, store / "refused.csv"),
+        ("with warnings", warned, "--json"),
+    ):
+        if len(some) > MOST_LISTED:
+            print(f"... and {len(some) - MOST_LISTED} more {name}, see {place}")
+    if summary["warnings"]:
+        counts = ", ".join(f"{code} {count}" for code, count in summary["warnings"].items())
+        print(f"warnings: {counts}")
+    beside = f", {summary['not_chosen']} not chosen beside a better one of their patient"
     print(
-        f"{out}: {counts['prepared']} series prepared, {counts['reused']} reused, "
-        f"{counts['refused']} refused"
+        f"{store}: {summary['prepared']} series prepared, {summary['reused']} reused, "
+        f"{summary['refused']} refused{beside if summary['not_chosen'] else ''}"
     )
 
 
-def _print_json(out: Path, rows: "list[PreparedRow]", counts: Counter[str], seconds: float) -> None:
-    from dataclasses import asdict
+def _doubts(row: "PreparedRow") -> list[str]:
+    from lungnet.preprocessing.warning_codes import WARNINGS
 
-    from lungnet.cli.main import print_json
+    return [warning.code for warning in row.warnings if warning.code in WARNINGS]
 
-    series = [
-        asdict(row)
-        for row in sorted(rows, key=lambda row: (row.patient_id, row.series_uid, row.path))
-    ]
-    print_json(
-        {
-            "store": str(out),
-            **{name: counts[name] for name in ("prepared", "reused", "refused")},
-            "seconds": round(seconds, 3),
-            "series": series,
-        }
-    )
+
+def _cells(row: "PreparedRow") -> tuple[str, ...]:
+    litres = "" if row.lung_litres is None else f"{row.lung_litres:.1f}"
+    notes = [f"{warning.code}: {warning.detail}" for warning in row.warnings]
+    if row.status == "refused":
+        notes = [f"{row.reason}: {row.detail}"]
+    names = row.patient_id or "-", row.series_uid or row.path
+    return (*names, row.status, litres, "; ".join(notes))

@@ -30,34 +30,33 @@ def run(args: argparse.Namespace) -> int | None:
 
     checked = list(track(verify_store(args.store), "verify"))
     damaged = [entry for entry in checked if entry.problem]
+    doubtful = [entry for entry in checked if entry.doubts]
     removed = repair_store(args.store, damaged) if args.repair and damaged else []
     remaining = [] if args.repair else damaged
     if args.json:
-        failures = [{"name": entry.name, "problem": entry.problem} for entry in damaged]
         print_json(
             {
                 "store": str(args.store),
                 "checked": len(checked),
-                "damaged": failures,
+                "damaged": [{"name": entry.name, "problem": entry.problem} for entry in damaged],
+                "doubtful": [{"name": entry.name, "warnings": entry.doubts} for entry in doubtful],
                 "removed": removed,
                 "holds": not remaining,
             }
         )
-    else:
-        for entry in damaged:
-            print(f"damaged  {entry.name}: {entry.problem}")
-        for name in removed:
-            print(f"removed  {name}")
-        advice = (
-            f"; `lungnet verify {args.store} --repair` removes them, `lungnet prepare` makes them "
-            "again"
-            if remaining
-            else ""
-        )
-        repaired = (
-            ", repaired: run `lungnet prepare` again to complete it"
-            if args.repair and damaged
-            else ""
-        )
-        print(f"{args.store}: {len(checked)} checked, {len(damaged)} damaged{advice}{repaired}")
+        return DAMAGED if remaining else None
+    for entry in damaged:
+        print(f"damaged  {entry.name}: {entry.problem}")
+    for entry in doubtful:
+        print(f"doubtful  {entry.name}: {', '.join(entry.doubts)}")
+    for name in removed:
+        print(f"removed  {name}")
+    advice = ""
+    if remaining:
+        advice = f"; `lungnet verify {args.store} --repair` removes them"
+        advice = f"{advice}, `lungnet prepare` makes them again"
+    elif damaged:
+        advice = ", repaired: run `lungnet prepare` again to complete it"
+    counts = f"{len(checked)} checked, {len(damaged)} damaged, {len(doubtful)} doubtful"
+    print(f"{args.store}: {counts}{advice}")
     return DAMAGED if remaining else None

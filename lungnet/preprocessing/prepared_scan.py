@@ -15,6 +15,7 @@ from lungnet.preprocessing.boxes import cut_boxes
 from lungnet.preprocessing.candidates import Candidate, find_candidates
 from lungnet.preprocessing.lungs import find_lungs
 from lungnet.preprocessing.resample import Ranges, cropped, mask_on, resample
+from lungnet.preprocessing.warning_codes import NO_LUNGS
 from lungnet.volume import ScanWarning, Volume
 
 
@@ -50,7 +51,7 @@ class PreparedScan:
             airway.
         affine: 4x4 float64 from (z, y, x, 1) to LPS millimetres.
         candidates: best first.
-        lung_litres: volume of the closed lungs.
+        lung_litres: volume of the closed lungs; None where none were found.
         patient_id: the unit of splitting.
         series_uid: the unit of preparation.
         warnings: of intake and of preparation.
@@ -60,7 +61,7 @@ class PreparedScan:
     mask: NDArray[np.uint8]
     affine: NDArray[np.float64]
     candidates: tuple[Candidate, ...]
-    lung_litres: float
+    lung_litres: float | None
     patient_id: str
     series_uid: str
     warnings: tuple[ScanWarning, ...]
@@ -91,12 +92,13 @@ def prepare(volume: Volume, config: PreparationConfig) -> PreparedScan:
         mask[:] = 1
     candidates = find_candidates(fine, mask, config)
     warnings = volume.warnings + outlined.warnings
+    has_lungs = all(warning.code != NO_LUNGS for warning in outlined.warnings)
     return PreparedScan(
         fine.hu,
         mask,
         fine.affine,
         candidates,
-        outlined.litres,
+        outlined.litres if has_lungs else None,
         volume.patient_id,
         volume.series_uid,
         warnings,

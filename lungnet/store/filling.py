@@ -68,14 +68,16 @@ def fill_store(
     with _claimed(out, config):
         if labels is not None:
             store_labels(out, labels)
-        refused = {(row.series_uid, row.path): row for row in read_refused(out)}
+        refused = {(row.series_uid, row.stack, row.path): row for row in read_refused(out)}
         usable = 0
         for row in _filled(series_list, out, config, jobs):
             patient_id, series_uid, path = map(harmless, (row.patient_id, row.series_uid, row.path))
-            refused.pop((series_uid, path), None)
+            refused.pop((series_uid, row.stack, path), None)
             if row.status == "refused":
                 refusal = row.reason or "", row.detail
-                refused[series_uid, path] = RefusedRow(patient_id, series_uid, path, *refusal)
+                refused[series_uid, row.stack, path] = RefusedRow(
+                    patient_id, series_uid, path, *refusal, stack=row.stack
+                )
             usable += row.status != "refused"
             yield row
         write_tables(out, refused.values())
@@ -90,7 +92,7 @@ def _filled(
 ) -> Iterator[PreparedRow]:
     waiting: dict[str, Series] = {}
     for series in series_list:
-        key = series_key(series.patient_id, series.series_uid)
+        key = series_key(series.patient_id, series.series_uid, series.stack)
         reused = None if key in waiting else _reused(series, out, key)
         if series.refusal is not None:
             yield refused_series_row(series, series.refusal)

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from lungnet.errors import LabelsError, StoreError
 from lungnet.files import file_hash, replacing, write_text
 from lungnet.intake import SeriesRow, choose
+from lungnet.store.contact_sheet import write_contact_sheet
 from lungnet.store.labels import Labels, labels_text, read_labels
 from lungnet.store.layout import (
     GROUP,
@@ -35,6 +36,7 @@ SCHEMA = pa.schema(
     [
         ("key", pa.string()),
         ("series_uid", pa.string()),
+        ("stack", pa.string()),
         ("patient_id", pa.string()),
         ("study_uid", pa.string()),
         ("label", pa.int8()),
@@ -71,6 +73,7 @@ class RefusedRow:
     path: str
     reason: str
     detail: str
+    stack: str = ""
 
 
 def write_tables(store: Path, refused: Iterable[RefusedRow]) -> None:
@@ -79,9 +82,9 @@ def write_tables(store: Path, refused: Iterable[RefusedRow]) -> None:
     attributes = [read_attributes(scan_folder(store, key)) for key in keys]
     labels = read_store_labels(store)
     _write_refused(store, refused)
-    _write_manifest(
-        store, _rows(store, keys, attributes, labels), sorted(labels.columns) if labels else []
-    )
+    rows = _rows(store, keys, attributes, labels)
+    _write_manifest(store, rows, sorted(labels.columns) if labels else [])
+    write_contact_sheet(store, rows)
     names = [name for name in (LABELS, MANIFEST, PREPARATION, REFUSED) if (store / name).is_file()]
     # In the form of coreutils: `sha256sum -c SHA256SUMS` checks it without us.
     write_text(store / SUMS, "".join(f"{file_hash(store / name)}  {name}\n" for name in names))
@@ -146,7 +149,9 @@ def read_refused(store: Path) -> list[RefusedRow]:
 def _write_refused(store: Path, refused: Iterable[RefusedRow]) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(
-        text, ("series_uid", "patient_id", "reason", "detail", "path"), lineterminator="\n"
+        text,
+        ("series_uid", "patient_id", "reason", "detail", "path", "stack"),
+        lineterminator="\n",
     )
     writer.writeheader()
     writer.writerows(vars(refusal) for refusal in sorted(refused))
@@ -156,16 +161,17 @@ def _write_refused(store: Path, refused: Iterable[RefusedRow]) -> None:
 def _rows(
     store: Path, keys: Sequence[str], attributes: Sequence[dict[str, Any]], labels: Labels | None
 ) -> list[dict[str, Any]]:
-    chosen = {row.series_uid for row in choose([_series_row(a) for a in attributes]) if row.chosen}
+    chosen = [row.chosen for row in choose([_series_row(a) for a in attributes])]
     rows = []
-    for key, a in zip(keys, attributes, strict=True):
+    for key, a, is_chosen in zip(keys, attributes, chosen, strict=True):
         patient = a["patient_id"]
         row = {
             "key": key,
             **{name: a[name] for name in ("series_uid", "patient_id", "shape", "lung_litres")},
             "study_uid": a["source"]["study_uid"],
             "label": labels.label.get(patient) if labels else None,
-            "chosen": a["series_uid"] in chosen,
+            "stack": a["source"]["stack"],
+            "chosen": is_chosen,
             "synthetic": a["provenance"]["synthetic"],
             "spacing_mm": [a["provenance"]["preparation"]["spacing_mm"]] * 3,
             "affine": [value for line in a["affine"] for value in line],
@@ -181,7 +187,7 @@ def _rows(
             {name: column.get(patient) for name, column in labels.columns.items()} if labels else {}
         )
         rows.append(row)
-    return sorted(rows, key=lambda row: (row["patient_id"], row["series_uid"]))
+    return sorted(rows, key=lambda row: (row["patient_id"], row["series_uid"], row["stack"]))
 
 
 def _series_row(a: dict[str, Any]) -> SeriesRow:

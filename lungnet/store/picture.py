@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from lungnet.preprocessing import PreparedScan
 from lungnet.preprocessing.slice_drawing import draw_ring, encode_png, to_gray
+from lungnet.preprocessing.warning_codes import WARNINGS
 from lungnet.volume import to_voxels
 
-LUNG_COLOR, CANDIDATE_COLOR = (90, 200, 90), (60, 160, 255)
+LUNG_COLOR, CANDIDATE_COLOR, WARNING_COLOR = (90, 200, 90), (60, 160, 255), (80, 220, 255)
 """BGR, as OpenCV writes."""
 
 MOST_RANKS = 20
@@ -23,7 +24,8 @@ def draw_scan(scan: PreparedScan, *, synthetic: bool) -> bytes:
 
     Seen as radiologists do (patient's right at the left).
 
-    Circles are candidates that the plane cuts, with their rank. The same scan gives the same bytes.
+    Circles are candidates that the plane cuts, with their rank; what preparation doubts is written
+    on it. The same scan gives the same bytes.
     """
     middle = np.array(scan.hu.shape) / 2
     centre = to_voxels(scan.affine, scan.candidates[0].centre_mm) if scan.candidates else middle
@@ -35,18 +37,17 @@ def draw_scan(scan: PreparedScan, *, synthetic: bool) -> bytes:
         for plane in planes
     ]
     sheet = np.hstack(padded)
+    sheet = np.asarray(sheet, np.uint8)
+    codes = [warning.code for warning in scan.warnings if warning.code in WARNINGS]
+    for line, code in enumerate(codes):
+        _write(sheet, code.upper(), 16 * (line + 1), WARNING_COLOR)
     if synthetic:
-        cv2.putText(
-            sheet,
-            "SYNTHETIC",
-            (6, height - 8),
-            cv2.FONT_HERSHEY_SIMPLEX,
-            0.5,
-            (255, 255, 255),
-            1,
-            cv2.LINE_AA,
-        )
-    return encode_png(np.asarray(sheet))
+        _write(sheet, "SYNTHETIC", height - 8, (255, 255, 255))
+    return encode_png(sheet)
+
+
+def _write(sheet: NDArray[np.uint8], text: str, row: int, color: tuple[int, int, int]) -> None:
+    cv2.putText(sheet, text, (6, row), cv2.FONT_HERSHEY_SIMPLEX, 0.5, color, 1, cv2.LINE_AA)
 
 
 def _plane(scan: PreparedScan, axis: int, index: int) -> NDArray[np.uint8]:

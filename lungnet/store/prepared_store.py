@@ -34,7 +34,9 @@ class Store:
         self.manifest = manifest
         self.preparation = PreparationConfig(**preparation["preparation"])
         self.preparation_hash = str(preparation["preparation_hash"])
-        self._keys = dict(zip(manifest["series_uid"], manifest["key"], strict=True))
+        # Of a series that holds several stacks, the one that is used.
+        ordered = manifest.sort_values("chosen", kind="stable")
+        self._keys = dict(zip(ordered["series_uid"], ordered["key"], strict=True))
         self._opened = lru_cache(maxsize=OPEN_SCANS)(self._open)
 
     @classmethod

@@ -11,6 +11,7 @@ from lungnet.intake import Series, read_series
 from lungnet.intake.rows import row_of
 from lungnet.preprocessing import prepare
 from lungnet.store.stored_scan import write_scan
+from lungnet.volume import ScanWarning
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,9 @@ class PreparedRow:
 
     Attributes:
         status: "prepared", "reused" or "refused".
+        lung_litres: volume of the closed lungs; None where none were found.
+        warnings: of intake and of preparation.
+        stack: which one of a series that holds several.
         cpu_s: processor time of reading, preparing and writing, all threads together, in seconds.
     """
 
@@ -30,6 +34,8 @@ class PreparedRow:
     shape: tuple[int, int, int] | None = None
     lung_litres: float | None = None
     candidates: int | None = None
+    warnings: tuple[ScanWarning, ...] = ()
+    stack: str = ""
     cpu_s: float = 0.0
     path: str = ""
 
@@ -64,6 +70,8 @@ def refused_series_row(series: Series, refusal: Refusal, *, cpu_s: float = 0.0) 
         "refused",
         refusal.reason,
         refusal.detail,
+        warnings=series.warnings,
+        stack=series.stack,
         cpu_s=cpu_s,
         path=str(series.path),
     )
@@ -79,6 +87,8 @@ def row_of_scan(attributes: dict[str, Any], status: str, *, cpu_s: float, path: 
         shape=(z, y, x),
         lung_litres=attributes["lung_litres"],
         candidates=len(attributes["candidates"]),
+        warnings=tuple(ScanWarning(w["code"], w["detail"]) for w in attributes["warnings"]),
+        stack=attributes["source"]["stack"],
         cpu_s=cpu_s,
         path=path,
     )

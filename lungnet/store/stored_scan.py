@@ -40,7 +40,7 @@ class StoredScan:
     Attributes:
         affine: 4x4 float64 from (z, y, x, 1) to LPS millimetres.
         candidates: best first.
-        lung_litres: volume of the closed lungs.
+        lung_litres: volume of the closed lungs; None where none were found.
         patient_id: the unit of splitting.
         series_uid: the unit of preparation.
         warnings: of intake and preparation.
@@ -55,7 +55,7 @@ class StoredScan:
             Candidate(tuple(c["centre_mm"]), c["radius_mm"], c["score"])
             for c in attributes["candidates"]
         )
-        self.lung_litres = float(attributes["lung_litres"])
+        self.lung_litres: float | None = attributes["lung_litres"]
         self.patient_id = str(attributes["patient_id"])
         self.series_uid = str(attributes["series_uid"])
         self.warnings = tuple(ScanWarning(w["code"], w["detail"]) for w in attributes["warnings"])
@@ -140,7 +140,7 @@ def write_scan(
     Raises:
         MachineError: no space, no permission.
     """
-    key = series_key(scan.patient_id, scan.series_uid)
+    key = series_key(scan.patient_id, scan.series_uid, source.stack)
     picture = draw_scan(scan, synthetic=is_synthetic(source))
     files = {
         f"{name}/{file}": data
@@ -199,7 +199,7 @@ def _attributes(scan: PreparedScan, source: SeriesRow, config: PreparationConfig
         "affine": scan.affine.tolist(),
         "axes": "affine takes (z, y, x, 1) of a voxel's centre to DICOM LPS millimetres",
         "candidates": [asdict(candidate) for candidate in scan.candidates],
-        "lung_litres": round(scan.lung_litres, 4),
+        "lung_litres": None if scan.lung_litres is None else round(scan.lung_litres, 4),
         "patient_id": scan.patient_id,
         "provenance": {
             "lungnet_version": __version__,

@@ -7,6 +7,7 @@ from pathlib import Path
 from lungnet.config.preparation import PreparationConfig
 from lungnet.errors import StoreError
 from lungnet.files import file_hash, remove, remove_unfinished
+from lungnet.preprocessing.warning_codes import WARNINGS
 from lungnet.store.layout import (
     GROUP,
     LABELS,
@@ -35,10 +36,12 @@ class CheckedEntry:
     Attributes:
         name: relative path in the store.
         problem: what is wrong, None where nothing is.
+        doubts: codes of preparation's warnings on a scan.
     """
 
     name: str
     problem: str | None
+    doubts: tuple[str, ...] = ()
 
 
 def verify_store(store: Path) -> Iterator[CheckedEntry]:
@@ -55,7 +58,9 @@ def verify_store(store: Path) -> Iterator[CheckedEntry]:
     yield from _checked_tables(store)
     expected = _expected(store)
     for key in sorted(expected.keys() | set(scan_keys(store))):
-        yield CheckedEntry(f"{SCANS}/{key}", _scan_problem(store, key, expected.get(key)))
+        problem = _scan_problem(store, key, expected.get(key))
+        doubts = () if problem else _doubts(scan_folder(store, key))
+        yield CheckedEntry(f"{SCANS}/{key}", problem, doubts)
 
 
 def repair_store(store: Path, damaged: list[CheckedEntry]) -> list[str]:
@@ -160,6 +165,11 @@ def _scan_problem(store: Path, key: str, checksum: str | None) -> str | None:
     if foreign:
         return f"{foreign[0]} was not written by lungnet"
     return next(_wrong_files(store, key, sums), None)
+
+
+def _doubts(folder: Path) -> tuple[str, ...]:
+    codes = (warning["code"] for warning in read_attributes(folder)["warnings"])
+    return tuple(code for code in codes if code in WARNINGS)
 
 
 def _wrong_files(store: Path, key: str, sums: Mapping[str, str]) -> Iterator[str]:

@@ -28,10 +28,15 @@ def chest_hu(patient: int) -> np.ndarray:
 
 
 def write_series(
-    folder: Path, patient_id: str, hu: np.ndarray, *, manufacturer: str = "lungnet phantom"
+    folder: Path,
+    patient_id: str,
+    hu: np.ndarray,
+    *,
+    manufacturer: str = "lungnet phantom",
+    study: int = 0,
 ) -> None:
     folder.mkdir(parents=True)
-    number = int.from_bytes(patient_id.encode(), "big")
+    number = int.from_bytes(patient_id.encode(), "big") + 10**9 * study
     for k, plane in enumerate(hu):
         one = Dataset()
         one.file_meta = FileMetaDataset()

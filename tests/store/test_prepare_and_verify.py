@@ -3,11 +3,12 @@
 import argparse
 import json
 
+import numpy as np
 import pytest
 
 from lungnet.cli import prepare, verify
 from lungnet.errors import InputError
-from lungnet.store import read_labels
+from lungnet.store import Store, read_labels
 
 
 @pytest.fixture
@@ -44,6 +45,50 @@ def test_prepare_prints_the_contracts_json_and_verify_holds(run, raw, tmp_path):
     assert all(keys <= row.keys() for row in document["series"])
     assert run(prepare, raw / "p0", "--out", tmp_path / "s", "--strict")[0] == 0
     assert run(verify, tmp_path / "s")[0] == 0
+
+
+@pytest.fixture
+def abdomen(tmp_path):
+    """A slab without lungs, too short to be refused for that."""
+    from conftest import chest_hu, write_series
+
+    hu = np.where(chest_hu(0) < -500, np.int16(30), chest_hu(0))
+    hu[:, :6] = hu[:, -6:] = hu[:, :, :6] = hu[:, :, -6:] = -1000
+    write_series(tmp_path / "abdomen", "p9", hu[:20])
+    return tmp_path / "abdomen"
+
+
+def test_a_preparation_that_failed_says_so_wherever_a_person_looks(run, raw, abdomen, tmp_path):
+    store = tmp_path / "s"
+    code, out = run(prepare, raw / "p0", abdomen, "--out", store, "--json", "--strict")
+    assert code == 3
+    document = json.loads(out)
+    rows = {row["patient_id"]: row for row in document["series"]}
+    assert rows["p0"]["lung_litres"] > 0.5
+    assert rows["p9"]["lung_litres"] is None
+    assert "no-lungs" in {warning["code"] for warning in rows["p9"]["warnings"]}
+    assert document["warnings"]["no-lungs"] == 1
+    code, out = run(prepare, raw / "p0", abdomen, "--out", store)
+    assert code == 0
+    assert "no-lungs" in next(line for line in out.splitlines() if line.startswith("p9"))
+    assert "no-lungs 1" in out
+    code, out = run(verify, store)
+    assert code == 0
+    assert out.count("no-lungs") == 1
+    assert "1 doubtful" in out
+    page = (store / "pictures" / "index.html").read_text()
+    assert page.index("<b>no-lungs</b>") < page.index("p0")
+    assert np.isnan(Store.open(store).manifest.set_index("patient_id").loc["p9", "lung_litres"])
+
+
+def test_what_is_not_chosen_is_counted(run, raw, tmp_path):
+    from conftest import chest_hu, write_series
+
+    for number in (0, 1):
+        write_series(tmp_path / "in" / str(number), "p5", chest_hu(number), study=number)
+    code, out = run(prepare, tmp_path / "in", "--out", tmp_path / "s")
+    assert code == 0
+    assert "1 not chosen beside a better one" in out
 
 
 def test_a_pseudonymised_store_holds_no_id_and_keeps_its_labels(run, raw, tmp_path):

@@ -128,6 +128,6 @@ def test_a_scan_that_is_gone_is_told(whole, tmp_path):
 def test_the_picture_is_a_picture(whole):
     import cv2
 
-    pictures = [cv2.imread(str(path)) for path in (whole / "pictures").iterdir()]
+    pictures = [cv2.imread(str(path)) for path in (whole / "pictures").glob("*.png")]
     assert len(pictures) == 3
     assert all(picture.shape[0] > 50 and picture.std() > 20 for picture in pictures)

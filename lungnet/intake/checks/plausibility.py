@@ -39,6 +39,9 @@ SMALLEST_LUNG_LITRES = 0.1
 """With less, there are no lungs: a neck or an abdomen gives a sixth of that, and the three LIDC
 scans of the tests 1.7 to 4."""
 
+PARTIAL_LUNG_LITRES = 1.0
+"""Whole lungs of adults show more of that density, even in expiration."""
+
 SOFT_HU, SMALLEST_SOFT_PART = (-200, 250), 0.55
 """Most of what is no air is fat, water and muscle (0.85 and more in every quarter of those scans);
 wrong slopes and offsets give less."""
@@ -150,14 +153,15 @@ def _check_lungs(sample: NDArray[np.int16], litres: float, body_part: str) -> li
         raise SeriesRefused(
             reasons.NOT_CHEST, f"only {lung:.2f} litres within the body are as dense as lung"
         )
+    warnings = []
+    if lung < PARTIAL_LUNG_LITRES:
+        text = f"only {lung:.1f} litres within the body are as dense as lung: a part of a chest,"
+        warnings.append(ScanWarning("partial-lungs", f"{text} or the top of an abdomen"))
     body_parts = ("CHEST", "LUNG", "THORA", "TORSO", "TRUNK", "ABD", "BODY", "HEART", "CARDIAC")
     if body_part and not any(name in body_part for name in body_parts):
-        return [
-            ScanWarning(
-                "body-part", "Body Part Examined (0018,0015) names no chest, the pixels show lungs"
-            )
-        ]
-    return []
+        text = "Body Part Examined (0018,0015) names no chest, the pixels show lungs"
+        warnings.append(ScanWarning("body-part", text))
+    return warnings
 
 
 def _enclosed_lung(sample: NDArray[np.int16]) -> float:
