@@ -68,6 +68,17 @@ def write_series(
 
 
 @pytest.fixture(scope="session")
+def write_chest():
+    """`write_chest(folder, patient_id, hu=None, study=0)`: a series of a made chest, or of HU."""
+
+    def write(folder: Path, patient_id: str, hu: np.ndarray | None = None, study: int = 0) -> Path:
+        write_series(folder, patient_id, chest_hu(study) if hu is None else hu, study=study)
+        return folder
+
+    return write
+
+
+@pytest.fixture(scope="session")
 def raw(tmp_path_factory) -> Path:
     """Three usable patients and one with a missing slice."""
     root = tmp_path_factory.mktemp("raw")

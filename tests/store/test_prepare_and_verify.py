@@ -48,14 +48,11 @@ def test_prepare_prints_the_contracts_json_and_verify_holds(run, raw, tmp_path):
 
 
 @pytest.fixture
-def abdomen(tmp_path):
+def abdomen(tmp_path, write_chest):
     """A slab without lungs, too short to be refused for that."""
-    from conftest import chest_hu, write_series
-
-    hu = np.where(chest_hu(0) < -500, np.int16(30), chest_hu(0))
-    hu[:, :6] = hu[:, -6:] = hu[:, :, :6] = hu[:, :, -6:] = -1000
-    write_series(tmp_path / "abdomen", "p9", hu[:20])
-    return tmp_path / "abdomen"
+    hu = np.full((20, 80, 100), -1000, np.int16)
+    hu[:, 10:-10, 10:-10] = np.random.default_rng(1).normal(40, 15, (20, 60, 80))
+    return write_chest(tmp_path / "abdomen", "p9", hu)
 
 
 def test_a_preparation_that_failed_says_so_wherever_a_person_looks(run, raw, abdomen, tmp_path):
@@ -81,11 +78,9 @@ def test_a_preparation_that_failed_says_so_wherever_a_person_looks(run, raw, abd
     assert np.isnan(Store.open(store).manifest.set_index("patient_id").loc["p9", "lung_litres"])
 
 
-def test_what_is_not_chosen_is_counted(run, raw, tmp_path):
-    from conftest import chest_hu, write_series
-
+def test_what_is_not_chosen_is_counted(run, write_chest, tmp_path):
     for number in (0, 1):
-        write_series(tmp_path / "in" / str(number), "p5", chest_hu(number), study=number)
+        write_chest(tmp_path / "in" / str(number), "p5", study=number)
     code, out = run(prepare, tmp_path / "in", "--out", tmp_path / "s")
     assert code == 0
     assert "1 not chosen beside a better one" in out
