@@ -72,3 +72,32 @@ def test_nothing_is_found_outside_the_region_or_in_even_tissue():
         )
         == ()
     )
+
+
+@pytest.mark.parametrize("hu_inside", [-600, 40], ids=["ground glass", "solid"])
+def test_faint_and_solid_balls_of_a_size_rank_before_a_tree_of_vessels(hu_inside):
+    hu, grid = scene((80, 80, 80))
+    z, y, x = np.moveaxis(grid, -1, 0)
+    for k in range(12, 72, 12):
+        hu[np.hypot(y - k, x - 20) < 1.5] = 40
+        hu[np.hypot(z - k, x - y) < 1.5] = 40
+    hu[np.linalg.norm(grid - [40, 60, 62], axis=-1) < 7] = hu_inside
+    first = found_in(hu)[0]
+    assert first.centre_mm == pytest.approx(tuple(to_patient_mm(ONE_MM, (40, 60, 62))), abs=3)
+
+
+def test_a_mass_larger_than_the_scales_of_the_search_is_the_first_candidate():
+    hu, grid = scene((110, 110, 110))
+    hu[np.linalg.norm(grid - [55, 55, 55], axis=-1) < 35] = 40
+    first = found_in(hu)[0]
+    assert np.linalg.norm(first.centre_mm - to_patient_mm(ONE_MM, (55, 55, 55))) < 6
+    assert first.radius_mm == pytest.approx(35, abs=5)
+
+
+def test_a_score_hardly_depends_on_what_else_a_scan_holds():
+    hu, grid = scene((72, 72, 72))
+    hu[np.linalg.norm(grid - [20, 20, 20], axis=-1) < 5] = 40
+    alone = found_in(hu)[0]
+    hu[np.linalg.norm(grid - [50, 50, 50], axis=-1) < 9] = 40
+    second = found_in(hu)[1]
+    assert second.score == pytest.approx(alone.score, rel=0.05)

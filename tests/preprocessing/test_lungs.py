@@ -87,3 +87,85 @@ def test_without_lungs_the_body_box_stands_in_with_a_warning(chest, hu):
     lungs, _ = outline(Volume(hu.astype(np.int16), chest.volume.affine, "p", "s"))
     assert "no-lungs" in codes(lungs)
     assert lungs.mask.any()
+
+
+def changed(chest, hu):
+    return Volume(hu, chest.volume.affine, "p", "s")
+
+
+def ball(shape, centre, radius_mm, spacing_mm=(2.5, 1.5, 1.5)):
+    """Voxels within a radius of a voxel."""
+    axes = ((np.arange(n) - c) * s for n, c, s in zip(shape, centre, spacing_mm, strict=True))
+    z, y, x = axes
+    return z[:, None, None] ** 2 + y[:, None] ** 2 + x**2 < radius_mm**2
+
+
+def dice(one, other):
+    return 2 * (one & other).sum() / (one.sum() + other.sum())
+
+
+@pytest.mark.parametrize("width", [3, 8], ids=["4 mm", "12 mm"])
+def test_a_drain_between_lung_and_room_does_not_let_the_room_in(chest, width):
+    hu = chest.volume.hu.copy()
+    hu[34 : 34 + max(2, width // 2), 78 : 78 + width, :80] = -1000
+    lungs, mask = outline(changed(chest, hu))
+    assert "no-lungs" not in codes(lungs)
+    assert dice(mask, chest.lung) > 0.94
+
+
+def test_a_stoma_between_trachea_and_room_does_not_let_the_room_in(chest):
+    hu = chest.volume.hu.copy()
+    hu[66:70, :73, 96:104] = -1000
+    lungs, mask = outline(changed(chest, hu))
+    assert "no-lungs" not in codes(lungs)
+    assert dice(mask, chest.lung) > 0.94
+
+
+def test_a_lung_at_the_side_of_the_image_is_used_and_named_as_cut(chest):
+    hu, lung = chest.volume.hu[:, :, 40:].copy(), chest.lung[:, :, 40:]
+    lungs, mask = outline(changed(chest, hu))
+    assert "lung-cut" in codes(lungs)
+    assert dice(mask, lung) > 0.94
+
+
+def test_a_lung_at_the_rim_of_a_round_field_of_view_is_used_and_named_as_cut(chest):
+    hu = chest.volume.hu.copy()
+    y, x = np.ogrid[:150, :200]
+    outside = np.broadcast_to((y - 75) ** 2 + (x - 100) ** 2 > 62**2, hu.shape)
+    hu[outside] = -1024
+    lungs, mask = outline(changed(chest, hu))
+    assert "lung-cut" in codes(lungs)
+    assert dice(mask, chest.lung & ~outside) > 0.92
+
+
+def test_gas_of_half_a_litre_under_a_thin_diaphragm_is_no_lung(chest):
+    hu = chest.volume.hu.copy()
+    gas = ball(hu.shape, (20, 75, 100), 18)
+    hu[ball(hu.shape, (20, 75, 100), 22)] = 40
+    hu[gas] = -1000
+    _, mask = outline(changed(chest, hu))
+    assert mask[gas].mean() < 0.05
+
+
+@pytest.mark.parametrize("diameter_mm", [50, 70])
+def test_a_mass_in_the_lung_belongs_to_it(chest, diameter_mm):
+    hu = chest.volume.hu.copy()
+    mass = ball(hu.shape, (34, 80, 60), diameter_mm / 2) & chest.lung
+    hu[mass] = 40
+    _, mask = outline(changed(chest, hu))
+    assert mask[mass].mean() > 0.9
+
+
+def test_a_mattress_with_the_density_of_lung_is_none(chest):
+    hu = chest.volume.hu.copy()
+    hu[:, 136:142, 20:180] = -900
+    lungs, mask = outline(changed(chest, hu))
+    assert not mask[:, 134:].any()
+    assert codes(lungs) == set()
+
+
+def test_lungs_that_touch_are_closed_each_for_itself(chest):
+    hu = chest.volume.hu.copy()
+    hu[30:44, 62:66, 80:120] = -860  # a bridge in front of the heart
+    _, mask = outline(changed(chest, hu))
+    assert mask[34:40, 70:90, 97:103].mean() < 0.1

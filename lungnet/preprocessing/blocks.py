@@ -1,0 +1,90 @@
+"""Morphology on lattices of air and tissue, at the cost of a few passes over planes.
+
+Boxes instead of balls, since OpenCV slides a box at the same cost whatever its size.
+"""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Bools = NDArray[np.bool_]
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+
+def block_means(hu: NDArray[np.int16]) -> Floats:
+    """Mean HU of blocks of 2 x 2 x 2 voxels, the last row of an odd axis repeated.
+
+    Args:
+        hu: `int16`, shape (z, y, x).
+
+    Returns:
+        `float32`, half the shape, rounded up.
+    """
+    padded = np.pad(hu, [(0, n % 2) for n in hu.shape], mode="edge")
+    rows, columns = padded.shape[1] // 2, padded.shape[2] // 2
+    pairs = padded[::2].astype(np.float32) + padded[1::2]
+    planes = [cv2.resize(pair, (columns, rows), interpolation=cv2.INTER_AREA) for pair in pairs]
+    return np.asarray(planes, np.float32) * np.float32(0.5)
+
+
+def to_voxels(blocks: Bools, shape: tuple[int, ...]) -> Bools:
+    """Blocks of 2 x 2 x 2 voxels as voxels of `shape`."""
+    wide = np.repeat(np.repeat(np.repeat(blocks, 2, 0), 2, 1), 2, 2)
+    return wide[: shape[0], : shape[1], : shape[2]]
+
+
+def dilated(mask: Bools, reach: int) -> Bools:
+    """Grown by a box of 2 `reach` + 1 voxels; nothing comes in over the lattice's faces."""
+    return _slid(mask, reach, cv2.dilate, np.maximum)
+
+
+def eroded(mask: Bools, reach: int) -> Bools:
+    """Shrunk by a box of 2 `reach` + 1 voxels; the lattice's faces take nothing away."""
+    return _slid(mask, reach, cv2.erode, np.minimum)
+
+
+def grown_within(seed: Bools, allowed: Bools, steps: int) -> Bools:
+    """`seed` and what a walk of so many voxels inside `allowed` reaches from it."""
+    for _ in range(steps):
+        seed = seed | (dilated(seed, 1) & allowed)
+    return seed
+
+
+def _slid(mask: Bools, reach: int, in_plane: Callable[..., Bytes], along_z: np.ufunc) -> Bools:
+    kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    planes = np.stack([in_plane(plane, kernel) for plane in mask.view(np.uint8)])
+    result = planes.copy()
+    for step in range(1, min(reach, len(planes) - 1) + 1):
+        along_z(result[step:], planes[:-step], out=result[step:])
+        along_z(result[:-step], planes[step:], out=result[:-step])
+    return result.view(np.bool_)
+
+
+def distances_mm(mask: Bools, spacing_mm: tuple[float, ...], reach_mm: float = 64.0) -> Floats:
+    """Distance of each voxel to the next one of `mask`, exact up to `reach_mm`.
+
+    Args:
+        mask: shape (z, y, x).
+        spacing_mm: (z, y, x), the last two alike.
+        reach_mm: planes farther away along z are not looked at.
+
+    Returns:
+        `float32` of the same shape, in millimetres; where no plane within reach has any, large.
+    """
+    far = np.float32(1e6)
+    in_plane = np.full(mask.shape, far, np.float32)
+    for plane, squared in zip(mask, in_plane, strict=True):
+        if plane.any():
+            distance = cv2.distanceTransform(
+                (~plane).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
+            )
+            squared[...] = np.square(distance * np.float32(spacing_mm[1]))
+    result = in_plane.copy()
+    for step in range(1, min(len(mask) - 1, int(reach_mm / spacing_mm[0])) + 1):
+        rise = np.float32((step * spacing_mm[0]) ** 2)
+        np.minimum(result[step:], in_plane[:-step] + rise, out=result[step:])
+        np.minimum(result[:-step], in_plane[step:] + rise, out=result[:-step])
+    return np.sqrt(result)

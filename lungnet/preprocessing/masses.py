@@ -1,0 +1,259 @@
+"""Masses too large for a closing by a disc: tissue that looks into lung on most sides.
+
+From the middle of a mass on the pleura or at the hilum, as of a free one, rays in most directions
+meet aerated lung at about one distance. From the heart, a vertebra or the liver's dome they do not.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from lungnet.preprocessing.blocks import distances_mm
+
+DIRECTIONS = tuple(step for step in product((-1, 0, 1), repeat=3) if any(step))
+"""Rays run along the 26 lines that join a block with its neighbors."""
+
+DEPTH_MM = (9.0, 56.0)
+"""How deep the middle of a mass of 24 to 100 mm lies in its tissue, and of a smaller one not."""
+
+UNEVEN, SLACK_MM, FARTHEST_MM = 1.4, 6.0, 60.0
+"""A ray meets lung on a mass's own surface up to so many times its depth, and a block and a half;
+never farther than the surface of the largest mass."""
+
+MASS_FACING = 0.64
+"""A ball of which 30 % lie in a wall faces lung in so many directions; the heart, between two
+emphysematous lungs, in up to 0.62 of them."""
+
+CENTRAL_FACING, CENTRAL_LEAN, CENTRAL_RADII = 0.84, 0.6, 0.7
+"""What has its centre within so many of its radii of the spine, as heart and great vessels do, has
+to be as free as that, or to have its walls on one side: the heart has sternum, spine and liver."""
+
+CLOSED_FACING, CLOSED_SHARE = 0.5, 0.8
+"""Less is asked of what lies in the closed lung region with so much of its ball: heart and
+diaphragm do not."""
+
+MOST_UNEVEN = 0.13
+"""Standard deviation of the surface's distance, in radii: of a lobulated mass it is below; a
+junction of hilar vessels has more."""
+
+BONE_ABOVE_HU = 200.0
+"""Vertebrae lie above, on the mean over 4 mm; blood with contrast medium may."""
+
+SMALLEST_RADIUS_MM = 10.0
+"""What is smaller is closed over by a disc, and ranked among the nodules."""
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float32]
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Mass:
+    """A round piece of tissue in the lung.
+
+    Attributes:
+        centre: (z, y, x) in blocks, fractional.
+        radius_mm: of the ball through the lung's surface around it.
+        facing: share of directions in which lung lies around it, 0..1: 1 for a free one, a half
+            for a cap on a wall.
+        unevenness: standard deviation of its surface's distance from the centre, in radii.
+        lean: length of the mean direction without lung: 1 for one wall, 0 for walls all around.
+    """
+
+    centre: tuple[float, float, float]
+    radius_mm: float
+    facing: float
+    unevenness: float
+    lean: float
+
+
+def find_masses(
+    aerated: Bools, spacing_mm: Triple, spine: float, closed: Bools | None = None
+) -> list[Mass]:
+    """The round pieces of tissue in the lungs, those that face most lung first.
+
+    Args:
+        aerated: blocks of aerated lung, the airway out, shape (z, y, x).
+        spacing_mm: (z, y, x) of the blocks, about 4 mm.
+        spine: column of the blocks in which the spine lies.
+        closed: blocks of the closed lung region, where it is known already.
+
+    Returns:
+        Masses, none with its centre within another's radius.
+    """
+    if not aerated.any():
+        return []
+    box = ndimage.find_objects(aerated.view(np.uint8))[0]
+    lung, region = aerated[box], None if closed is None else closed[box]
+    peaks, limits_mm = _middles(lung, region, spacing_mm)
+    masses: list[Mass] = []
+    for peak, limit_mm in zip(peaks, limits_mm, strict=True):
+        mass = _fitted(lung, peak, float(limit_mm), spacing_mm)
+        if mass is None or not _is_round(mass):
+            continue
+        if region is None:
+            is_lungs = _faces_lung(mass, spine - box[2].start, spacing_mm)
+        else:
+            is_lungs = _share_in(region, mass, spacing_mm) >= CLOSED_SHARE
+        if is_lungs and not any(_overlap(mass, freer, spacing_mm) for freer in masses):
+            masses.append(mass)
+    start = [axis.start for axis in box]
+    return [replace(mass, centre=_plus(mass.centre, start)) for mass in masses]
+
+
+def _middles(
+    lung: Bools, region: Bools | None, spacing_mm: Triple
+) -> tuple[NDArray[np.int64], Floats]:
+    """Blocks that face more lung than those around them, those that face most first.
+
+    (n, 3), and (n,): how far away lung counts as their own surface, in millimetres.
+    """
+    depth = distances_mm(lung, spacing_mm)
+    is_deep = (depth >= DEPTH_MM[0]) & (depth <= DEPTH_MM[1])
+    limit = np.where(is_deep, np.minimum(UNEVEN * depth + SLACK_MM, FARTHEST_MM), -1)
+    count = np.zeros(lung.shape, np.uint8)
+    for hits in _first_hits(lung, spacing_mm):
+        count += hits <= limit
+    # Of blocks that face as much, the deepest is the middle.
+    rank = count + depth * np.float32(1e-3)
+    rank[count < (MASS_FACING if region is None else CLOSED_FACING) * len(DIRECTIONS)] = 0
+    if region is not None:
+        rank[~region] = 0
+    peaks = np.argwhere((ndimage.maximum_filter(rank, size=5) == rank) & (rank > 0))
+    peaks = peaks[np.argsort(-rank[tuple(peaks.T)], kind="stable")]
+    return peaks, limit[tuple(peaks.T)]
+
+
+def spine_column(means: Floats) -> float:
+    """The column with most bone around it: where the spine lies, in whatever position.
+
+    Args:
+        means: HU of blocks, shape (z, y, x).
+    """
+    bone = (means > BONE_ABOVE_HU).sum((0, 1))
+    around = np.convolve(bone, np.ones(7), mode="same")
+    return float(np.argmax(around)) if bone.any() else (means.shape[2] - 1) / 2
+
+
+def _first_hits(lung: Bools, spacing_mm: Triple) -> Iterator[Floats]:
+    """For each direction, how far from each block lung is first met, in millimetres."""
+    for direction in DIRECTIONS:
+        lead = next(axis for axis in range(3) if direction[axis])
+        order = [lead] + [axis for axis in range(3) if axis != lead]
+        planes = np.ascontiguousarray(np.transpose(lung, order))
+        hits = np.full(planes.shape, np.float32(1e3))
+        if direction[lead] < 0:
+            planes, target = planes[::-1], hits[::-1]
+        else:
+            target = hits
+        step_mm = np.float32(np.hypot.reduce(np.multiply(direction, spacing_mm)))
+        (to_y, from_y), (to_x, from_x) = (
+            _shift(direction[axis], size)
+            for axis, size in zip(order[1:], planes.shape[1:], strict=True)
+        )
+        target[0][planes[0]] = 0
+        for k in range(1, len(planes)):
+            np.add(target[k - 1][from_y, from_x], step_mm, out=target[k][to_y, to_x])
+            target[k][planes[k]] = 0
+        yield np.transpose(hits, np.argsort(order))
+
+
+def _shift(step: int, size: int) -> tuple[slice, slice]:
+    """Where a row goes that moves by `step`, and where it comes from."""
+    return (
+        slice(max(0, step), size + min(0, step)),
+        slice(max(0, -step), size + min(0, -step)),
+    )
+
+
+def _fitted(
+    lung: Bools, peak: NDArray[np.int64], limit_mm: float, spacing_mm: Triple
+) -> Mass | None:
+    """The ball through the points where rays from a block first meet lung."""
+    steps = np.asarray(DIRECTIONS, np.float64)
+    lengths = np.linalg.norm(steps * spacing_mm, axis=1)
+    reach = int(limit_mm / min(spacing_mm)) + 1
+    voxels = peak + steps[:, None] * np.arange(1, reach + 1)[None, :, None]
+    inside = np.all((voxels >= 0) & (voxels < lung.shape), axis=2)
+    z, y, x = np.where(inside[..., None], voxels, 0).astype(int).transpose(2, 0, 1)
+    is_lung = lung[z, y, x] & inside & (np.arange(1, reach + 1) * lengths[:, None] <= limit_mm)
+    facing = is_lung.any(1)
+    if facing.sum() < 6:
+        return None
+    # The surface lies half a block before the first aerated one.
+    surface = (steps * (is_lung.argmax(1) + 0.5)[:, None])[facing] * spacing_mm
+    distance = np.linalg.norm(surface, axis=1)
+    radius = float(np.median(distance))
+    system = np.column_stack([2 * surface, np.ones(len(surface))])
+    solution = np.linalg.lstsq(system, distance**2, rcond=None)[0]
+    centre, squared = solution[:3], solution[3] + solution[:3] @ solution[:3]
+    # Few points on one side fit many balls: what moves far from the middle is not believed.
+    if squared > 0 and np.linalg.norm(centre) < radius / 2 and 0.7 < squared**0.5 / radius < 1.4:
+        radius = float(squared**0.5)
+    else:
+        centre = np.zeros(3)
+    uneven = float(np.std(np.linalg.norm(surface - centre, axis=1)) / radius)
+    walls = (steps * spacing_mm / lengths[:, None])[~facing]
+    lean = float(np.linalg.norm(walls.mean(0))) if len(walls) else 1.0
+    return Mass(_plus(peak, centre / spacing_mm), radius, float(facing.mean()), uneven, lean)
+
+
+def _is_round(mass: Mass) -> bool:
+    return mass.radius_mm >= SMALLEST_RADIUS_MM and mass.unevenness <= MOST_UNEVEN
+
+
+def _faces_lung(mass: Mass, spine: float, spacing_mm: Triple) -> bool:
+    """Whether it faces enough lung for a mass in the lung, and not for the heart."""
+    off_spine_mm = abs(mass.centre[2] - spine) * spacing_mm[2]
+    is_central = off_spine_mm < CENTRAL_RADII * mass.radius_mm and mass.lean < CENTRAL_LEAN
+    return mass.facing >= (CENTRAL_FACING if is_central else MASS_FACING)
+
+
+def _share_in(closed: Bools, mass: Mass, spacing_mm: Triple) -> float:
+    inside = _ball(mass.centre, mass.radius_mm, closed.shape, spacing_mm)
+    return float(closed[inside[0]][inside[1]].mean()) if inside[1].any() else 0.0
+
+
+def _overlap(first: Mass, second: Mass, spacing_mm: Triple) -> bool:
+    apart_mm = np.linalg.norm(np.subtract(first.centre, second.centre) * spacing_mm)
+    return bool(apart_mm < max(first.radius_mm, second.radius_mm))
+
+
+def balls(masses: list[Mass], shape: tuple[int, ...], spacing_mm: Triple) -> Bools:
+    """The masses' balls, in voxels of half a block's edge.
+
+    Args:
+        masses: with centres in blocks.
+        shape: (z, y, x) of the voxels.
+        spacing_mm: of the voxels.
+    """
+    result = np.zeros(shape, bool)
+    for mass in masses:
+        centre = np.multiply(mass.centre, 2) + 0.5
+        box, inside = _ball(_plus(centre, 0), mass.radius_mm, shape, spacing_mm)
+        result[box] |= inside
+    return result
+
+
+def _ball(
+    centre: Triple, radius_mm: float, shape: tuple[int, ...], spacing_mm: Triple
+) -> tuple[tuple[slice, ...], Bools]:
+    """A box around a ball, and which of its voxels lie in the ball."""
+    reach = np.ceil(radius_mm / np.asarray(spacing_mm)).astype(int) + 1
+    low = np.maximum(np.rint(centre).astype(int) - reach, 0)
+    high = np.minimum(np.rint(centre).astype(int) + reach + 1, shape)
+    z, y, x = (
+        (np.arange(start, stop) - c) * s
+        for start, stop, c, s in zip(low, high, centre, spacing_mm, strict=True)
+    )
+    inside = z[:, None, None] ** 2 + y[:, None] ** 2 + x**2 <= radius_mm**2
+    return tuple(slice(a, b) for a, b in zip(low, high, strict=True)), inside
+
+
+def _plus(centre: ArrayLike, offset: ArrayLike) -> tuple[float, float, float]:
+    z, y, x = np.asarray(centre) + np.asarray(offset)
+    return float(z), float(y), float(x)
