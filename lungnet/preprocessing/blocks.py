@@ -36,6 +36,22 @@ def to_voxels(blocks: Bools, shape: tuple[int, ...]) -> Bools:
     return wide[: shape[0], : shape[1], : shape[2]]
 
 
+def bounding_box(mask: Bools) -> tuple[slice, ...]:
+    """Slices around what is set, or around the whole lattice where nothing is."""
+    box: list[slice] = []
+    for axis in range(mask.ndim):
+        # Cut by the axes before, so that each pass reads less.
+        rest = np.moveaxis(mask[tuple(box)], axis, 0)
+        used = np.flatnonzero(rest.any(axis=tuple(range(1, mask.ndim))))
+        box.append(slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, len(rest)))
+    return tuple(box)
+
+
+def widened(box: tuple[slice, ...], reach: int) -> tuple[slice, ...]:
+    """A box with so many voxels more on every side, as far as its lattice goes."""
+    return tuple(slice(max(0, axis.start - reach), axis.stop + reach) for axis in box)
+
+
 def dilated(mask: Bools, reach: int) -> Bools:
     """Grown by a box of 2 `reach` + 1 voxels; nothing comes in over the lattice's faces."""
     return _slid(mask, reach, cv2.dilate, np.maximum)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from lungnet.preprocessing.blocks import distances_mm
+from lungnet.preprocessing.blocks import bounding_box, distances_mm
 
 DIRECTIONS = tuple(step for step in product((-1, 0, 1), repeat=3) if any(step))
 """Rays run along the 26 lines that join a block with its neighbors."""
@@ -87,7 +87,7 @@ def find_masses(
     """
     if not aerated.any():
         return []
-    box = ndimage.find_objects(aerated.view(np.uint8))[0]
+    box = bounding_box(aerated)
     lung, region = aerated[box], None if closed is None else closed[box]
     peaks, limits_mm = _middles(lung, region, spacing_mm)
     masses: list[Mass] = []

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lungnet.config.preparation import PreparationConfig
 from lungnet.preprocessing import lungs
+from lungnet.preprocessing.blocks import bounding_box
 from lungnet.preprocessing.boxes import cut_boxes
 from lungnet.preprocessing.candidates import Candidate, find_candidates
 from lungnet.preprocessing.lungs import find_lungs
@@ -110,12 +111,11 @@ def _box_around(
 ) -> Ranges:
     """The lungs' box and the margin, in voxels of the source."""
     ranges = []
-    for axis in range(3):
-        used = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+    for axis, lungs_along in enumerate(bounding_box(mask.view(np.bool_))):
         # Edges of voxels, not centres, are where both grids agree: edge 0 of one is edge 0 of the
         # other.
-        first_mm = used[0] * coarse.spacing_mm[axis] - margin_mm
-        stop_mm = (used[-1] + 1) * coarse.spacing_mm[axis] + margin_mm
+        first_mm = lungs_along.start * coarse.spacing_mm[axis] - margin_mm
+        stop_mm = lungs_along.stop * coarse.spacing_mm[axis] + margin_mm
         spacing, n = volume.spacing_mm[axis], volume.hu.shape[axis]
         ranges.append(
             (max(0, int(np.floor(first_mm / spacing))), min(n, int(np.ceil(stop_mm / spacing))))

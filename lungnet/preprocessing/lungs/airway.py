@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from lungnet.preprocessing.blocks import bounding_box
 from lungnet.volume import Volume
 
 LARGEST_ML = 130.0
@@ -37,7 +38,7 @@ def find_airway(coarse: Volume, aerated: Bools) -> Bools:
         Booleans of the same shape.
     """
     nothing = np.zeros(aerated.shape, bool)
-    box = ndimage.find_objects(aerated.view(np.uint8))[0]
+    box = bounding_box(aerated)
     hu, air = coarse.hu[box], aerated[box]
     lung_hu = float(np.median(hu[air]))
     ml_per_voxel = float(np.prod(coarse.spacing_mm)) / 1000

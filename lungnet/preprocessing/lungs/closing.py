@@ -5,7 +5,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lungnet.preprocessing.blocks import distances_mm, eroded
+from lungnet.preprocessing.blocks import bounding_box, distances_mm, eroded, to_voxels
+
+CRUMB_SHARE = 0.02
+"""A component under this share of the largest is a crumb."""
 
 CLOSING_MM = 14.0
 """Radius of the disc that closes the lung over nodules on the pleura: bumps of up to twice as much
@@ -30,22 +33,24 @@ Triple = tuple[float, float, float]
 def closed_lungs(aerated: Bools, spacing_mm: Triple) -> Bools:
     """Close each lung for itself, so that what lies between the two stays outside.
 
-    Crumbs under a fiftieth of the largest are dropped.
+    Crumbs are dropped.
 
     Args:
         aerated: air of the lungs, the airway out, shape (z, y, x).
         spacing_mm: (z, y, x).
     """
-    labels, _ = ndimage.label(aerated)
-    sizes = np.bincount(labels[aerated])
-    closed = np.zeros_like(aerated)
+    whole = bounding_box(aerated)
+    labels, _ = ndimage.label(aerated[whole])
+    sizes = np.bincount(labels[aerated[whole]])
+    result = np.zeros_like(aerated)
+    closed = result[whole]
     boxes = ndimage.find_objects(labels)
-    for number in np.flatnonzero(sizes > sizes.max() / 50):
+    for number in np.flatnonzero(sizes > CRUMB_SHARE * sizes.max()):
         box = boxes[number - 1]
         for lung in _right_and_left(labels[box] == number, spacing_mm):
             closed[box] |= lung  # in case its closing is cut by the box
             _close_into(closed, box, lung, spacing_mm)
-    return closed
+    return result
 
 
 def _right_and_left(lung: Bools, spacing_mm: Triple) -> list[Bools]:
@@ -61,8 +66,7 @@ def _right_and_left(lung: Bools, spacing_mm: Triple) -> list[Bools]:
             continue
         spacing = tuple(2 * s for s in spacing_mm)
         nearer = distances_mm(labels == first, spacing) <= distances_mm(labels == second, spacing)
-        wide = np.repeat(np.repeat(np.repeat(nearer, 2, 0), 2, 1), 2, 2)
-        wide = wide[: lung.shape[0], : lung.shape[1], : lung.shape[2]]
+        wide = to_voxels(nearer, lung.shape)
         return [lung & wide, lung & ~wide]
     return [lung]
 
@@ -70,7 +74,7 @@ def _right_and_left(lung: Bools, spacing_mm: Triple) -> list[Bools]:
 def _close_into(closed: Bools, box: tuple[slice, ...], lung: Bools, spacing_mm: Triple) -> None:
     """Close by a disc in each of the three planes, then fill what an axial plane encloses."""
     radius = CLOSING_MM / min(spacing_mm)
-    used = ndimage.find_objects(lung.view(np.uint8))[0]
+    used = bounding_box(lung)
     reach = round(radius) + 2
     padded = np.pad(lung[used], reach).view(np.uint8)
     result = np.zeros_like(padded)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lungnet.preprocessing.blocks import dilated, eroded, grown_within
+from lungnet.preprocessing.blocks import dilated, eroded, grown_within, widened
 from lungnet.volume import AIR_HU
 
 AIR_BELOW_HU = -400
@@ -134,13 +134,14 @@ def _in_body(inner: Bools, sides: NDArray[np.uint8], room: Bools) -> Bools:
 
 def _beyond_bridges(air: Bools, open_air: Bools) -> Bools:
     """What a narrow bridge joins with a lung, and the room's air borders on."""
-    cores, n = ndimage.label(eroded(air, 1))
+    cores, _ = ndimage.label(eroded(air, 1))
     beyond = np.zeros_like(air)
-    for number in range(1, n + 1):
-        piece = dilated(cores == number, 1) & air
-        _, share = _faces_shared(piece, open_air)
+    for number, box in enumerate(ndimage.find_objects(cores), 1):
+        wider = widened(box, 3)
+        piece = dilated(cores[wider] == number, 1) & air[wider]
+        _, share = _faces_shared(piece, open_air[wider])
         if share.max() > BRIDGE_SHARE:
-            beyond |= dilated(piece, 1)
+            beyond[wider] |= dilated(piece, 1)
     return beyond
 
 
@@ -207,7 +208,7 @@ def _in_hollow_organs(means: Floats, dark: Bools, litre_per_block: float) -> Boo
         return organs
     walled = dilated(means > TISSUE_ABOVE_HU, 1)
     for number, box in enumerate(ndimage.find_objects(labels), 1):
-        wider = tuple(slice(max(0, s.start - 3), s.stop + 3) for s in box)
+        wider = widened(box, 3)
         core = labels[wider] == number
         gas = grown_within(dilated(core, 1) & dark[wider], dark[wider], 1)
         if gas.sum() * litre_per_block > LARGEST_GAS_LITRES:

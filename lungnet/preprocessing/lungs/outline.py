@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lungnet.preprocessing.blocks import block_means, dilated, to_voxels
+from lungnet.preprocessing.blocks import block_means, bounding_box, dilated, to_voxels
 from lungnet.preprocessing.lungs.airway import find_airway
 from lungnet.preprocessing.lungs.closing import closed_lungs
 from lungnet.preprocessing.lungs.doubts import SIDE_CUT_CM2, doubts, shared_faces_mm2
@@ -81,28 +81,27 @@ def find_lungs(coarse: Volume) -> Lungs:
     """
     litre_per_voxel = float(np.prod(coarse.spacing_mm)) * 1e-6
     aerated, hollow = _aerated(coarse.hu, litre_per_voxel)
-    if aerated.sum() * litre_per_voxel < LEAST_LITRES:
+    if np.count_nonzero(aerated) * litre_per_voxel < LEAST_LITRES:
         mask = _body_box(coarse.hu)
         warning = ScanWarning(NO_LUNGS, WARNINGS[NO_LUNGS])
         return Lungs(mask, float(mask.sum()) * litre_per_voxel, (warning,))
     airway = find_airway(coarse, aerated | hollow)
-    if (aerated & airway).sum() > LARGEST_AIRWAY_SHARE * aerated.sum():
+    if np.count_nonzero(aerated & airway) > LARGEST_AIRWAY_SHARE * np.count_nonzero(aerated):
         airway = np.zeros_like(aerated)
     aerated &= ~airway
     lungs = closed_lungs(aerated | _masses(aerated, coarse), coarse.spacing_mm) & ~airway
     padding = _padding_beside(lungs, coarse)
     lungs &= ~padding
-    litres = float(lungs.sum()) * litre_per_voxel
+    litres = float(np.count_nonzero(lungs)) * litre_per_voxel
     return Lungs(lungs.view(np.uint8), litres, tuple(doubts(lungs, padding, coarse, litres)))
 
 
 def _padding_beside(lungs: Bools, coarse: Volume) -> Bools:
     """What pads a round field of view, where it cuts the lungs: no voxel elsewhere."""
     low = coarse.hu <= PADDING_HU
-    if (
-        shared_faces_mm2(lungs, low, coarse.spacing_mm) + 4 * (lungs & low).sum()
-        < 100 * SIDE_CUT_CM2
-    ):
+    shared_mm2 = shared_faces_mm2(lungs, low, coarse.spacing_mm)
+    # A voxel of padding in the mask has up to four faces that the cut would show.
+    if shared_mm2 + 4 * np.count_nonzero(lungs & low) < 100 * SIDE_CUT_CM2:
         return np.zeros_like(lungs)
     # It reaches from the image's sides inward without a gap: bullae do not.
     inward = np.minimum.accumulate(low, 2)
@@ -128,14 +127,17 @@ def _aerated(hu: NDArray[np.int16], litre_per_voxel: float) -> tuple[Bools, Bool
     # Thin recesses and the lungs' rim fill no block: what of the air around is joined with them.
     joined = (hu < AIR_BELOW_HU) & to_voxels(dilated(lung_blocks, RIM_BLOCKS), hu.shape)
     joined &= ~to_voxels(air.hollow, hu.shape)
-    labels, n = ndimage.label(joined)
-    seeds = np.zeros(n + 1, bool)
-    seeds[labels[to_voxels(lung_blocks, hu.shape)]] = True
-    seeds[0] = False
+    box = bounding_box(joined)
+    labels, n = ndimage.label(joined[box])
+    is_lung = np.zeros(n + 1, bool)
+    is_lung[labels[to_voxels(lung_blocks, hu.shape)[box]]] = True
+    is_lung[0] = False
+    aerated = np.zeros_like(joined)
+    aerated[box] = is_lung[labels]
     middle = int(np.mean(np.flatnonzero(lung_blocks.any(axis=(1, 2))))) if len(large) else 0
     hollow = to_voxels(dilated(air.hollow, 1), hu.shape) & (hu < AIR_BELOW_HU)
     hollow[: 2 * middle] = False
-    return seeds[labels], hollow
+    return aerated, hollow
 
 
 def _large_components(
@@ -158,11 +160,6 @@ def _large_components(
 
 
 def _body_box(hu: NDArray[np.int16]) -> NDArray[np.uint8]:
-    body = hu > AIR_BELOW_HU
     mask = np.zeros(hu.shape, np.uint8)
-    spans = []
-    for axis in range(3):
-        used = np.flatnonzero(body.any(axis=tuple(a for a in range(3) if a != axis)))
-        spans.append(slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(None))
-    mask[tuple(spans)] = 1
+    mask[bounding_box(hu > AIR_BELOW_HU)] = 1
     return mask
