@@ -15,7 +15,8 @@ from lungnet.evaluation.metrics import evaluate_table
 from lungnet.evaluation.scoring_config import ScoringConfig
 from lungnet.models import bundle
 from lungnet.phantom import cohort as phantom
-from lungnet.preprocessing import lungs, warning_codes
+from lungnet.preprocessing import warning_codes
+from lungnet.preprocessing.lungs.doubts import PLAUSIBLE_LITRES
 from lungnet.run_folder import RunFolder
 from lungnet.store import layout
 from lungnet.store.manifest import SCHEMA, RefusedRow
@@ -58,7 +59,7 @@ def test_the_keys_of_json_are_those_of_the_commands(script: ModuleType) -> None:
 
 
 def test_the_bounds_in_the_warnings_of_preparation_are_those_of_the_code() -> None:
-    low, high = lungs.PLAUSIBLE_LITRES
+    low, high = PLAUSIBLE_LITRES
     meaning = warning_codes.WARNINGS[warning_codes.LUNG_VOLUME]
     assert re.findall(r"[\d.]+", meaning) == [f"{low:g}", f"{high:g}"]
 

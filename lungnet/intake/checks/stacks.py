@@ -101,9 +101,9 @@ def _runs(slices: list[SliceHeader]) -> list[int]:
     axis = int(np.ptp(positions, axis=0).argmax())
     steps = np.diff(positions[:, axis])
     usual = np.median(np.abs(steps)) if len(steps) else 0.0
-    # A new run begins where the table goes back by far more than a step.
-    is_start = np.concatenate([[False], np.abs(steps) > 3 * usual])
-    runs = np.cumsum(is_start)
+    # A new run begins where the table goes back by far more than a step; a leap onward is a gap.
+    goes_back = steps * np.concatenate([steps[1:2], steps[:-1]]) < 0
+    runs = np.cumsum(np.concatenate([[False], goes_back & (np.abs(steps) > 3 * usual)]))
     numbers = [0] * len(slices)
     for i, run in zip(order, runs, strict=True):
         numbers[i] = int(run) + 1

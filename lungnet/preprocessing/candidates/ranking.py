@@ -20,11 +20,11 @@ from lungnet.volume import Volume, to_patient_mm
 LATTICE_MM = 1.5
 """Blobs are sought on this lattice: a nodule of 4 mm still covers several voxels."""
 
-AIR_LEVEL_HU, DENSE_LEVEL_HU = -900.0, 100.0
+AIR_LEVEL_HU, DENSE_LEVEL_HU = -900, 100
 """HU are clipped to this range, so that contrast medium, bone and calcium count no more than soft
 tissue."""
 
-LUNG_LEVEL_HU = -850.0
+LUNG_LEVEL_HU = -850
 """What stands outside the lung region during the search: a nodule on the pleura then is as free as
 one in the middle."""
 
@@ -46,7 +46,7 @@ the smaller."""
 CROWD = 6
 """Of so many times the wanted number enough are free of overlap."""
 
-GLASS_LEVEL_HU = -450.0
+GLASS_LEVEL_HU = -450
 """In the search for ground glass, what is denser counts no more than ground glass."""
 
 FAINT_WEIGHT, GLASS_BELOW_HU = 1.3, -500.0
@@ -130,9 +130,9 @@ def _solid(hu: NDArray[np.int16], region: NDArray[np.uint8], config: Preparation
 def _faint(hu: NDArray[np.int16], region: NDArray[np.uint8], config: PreparationConfig) -> Doubles:
     """Rows of (z, y, x, radius_mm, score): blobs of ground glass, whatever vessels cross them."""
     # A byte holds the range in steps of 2 HU, and a byte's minimum is quick.
-    levels = np.clip(hu, AIR_LEVEL_HU, GLASS_LEVEL_HU).astype(np.int16) - np.int16(AIR_LEVEL_HU)
+    levels = np.clip(hu, AIR_LEVEL_HU, GLASS_LEVEL_HU) - np.int16(AIR_LEVEL_HU)
     halves = np.asarray(levels >> 1, np.uint8)
-    halves[region == 0] = int(LUNG_LEVEL_HU - AIR_LEVEL_HU) // 2
+    halves[region == 0] = (LUNG_LEVEL_HU - AIR_LEVEL_HU) // 2
     image = _opened(halves).astype(np.float32)
     image *= 2
     image += np.float32(AIR_LEVEL_HU)
