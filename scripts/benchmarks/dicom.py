@@ -21,7 +21,7 @@ for name in ("OMP_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"):
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
-from figures import Row, add_arguments, best, report
+from figures import Row, add_arguments, best, report, status_bytes
 from pydicom import dcmread
 
 from lungnet.intake import find_series, read_series
@@ -136,15 +136,9 @@ def memory(folder: Path) -> Row:
 
 def _peak(folder: str) -> tuple[int, int]:
     (found,) = find_series([Path(folder)])
-    before = _status_bytes("VmRSS")
+    before = status_bytes("VmRSS")
     volume = read_series(found)
-    return _status_bytes("VmHWM") - before, volume.hu.nbytes
-
-
-def _status_bytes(name: str) -> int:
-    """A line of Linux' /proc; unlike `ru_maxrss` it does not begin with the parent's peak."""
-    with Path("/proc/self/status").open() as file:
-        return next(int(line.split()[1]) * 1024 for line in file if line.startswith(name))
+    return status_bytes("VmHWM") - before, volume.hu.nbytes
 
 
 def main() -> int:
