@@ -173,5 +173,9 @@ class BundleError(DamageError):
     """A model bundle that fails its checks."""
 
 
+class DataChangedError(DamageError):
+    """The data of a run are no longer those it began with."""
+
+
 class CheckpointError(DamageError):
     """A checkpoint that fails its checks."""

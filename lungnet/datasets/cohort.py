@@ -29,12 +29,14 @@ class Cohort:
             augmentation.
         is_synthetic: whether any of it was made by a program rather than scanned.
         preparation_hash: of the store behind it; None where HU came prepared by others.
+        content_hash: of the values behind `read`, for all rows; other values have another one.
     """
 
     table: pd.DataFrame
     read: Reader
     is_synthetic: bool
     preparation_hash: str | None
+    content_hash: str
 
     def __len__(self) -> int:
         """Number of samples."""

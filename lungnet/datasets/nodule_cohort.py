@@ -1,5 +1,6 @@
 """Cohort adapter for an npz of crops around nodules, with labels given by readers."""
 
+import hashlib
 import logging
 import zipfile
 import zlib
@@ -22,6 +23,13 @@ log = logging.getLogger("lungnet")
 LARGEST_BYTES = 8 << 30
 """An npz that would unpack to more is refused before any of it is read."""
 
+
+LUNG_BELOW_HU, NODULE_ABOVE_HU = -300, -800
+"""An image around a nodule shows lung, which lies below the first, and the nodule above the second:
+even faint ground glass in emphysema does."""
+
+MOST_ODD_SHARE = 0.1
+"""So many of the images may look like no HU and only be told."""
 
 UNREADABLE = (
     zipfile.BadZipFile,
@@ -50,25 +58,8 @@ def nodule_cohort(path: Path, input_config: InputConfig) -> Cohort:
     """
     arrays = _read_arrays(path)
     images = _images(path, arrays, input_config)
-    label = _column(path, arrays, "label", len(images), "biuf")
-    if not np.isin(label, (-1, 0, 1)).all():
-        raise InputError(
-            f"{path}: label has {sorted(set(label.tolist()))[:6]}; expected 0, 1 or -1 for no "
-            "opinion"
-        )
-    diameter = (
-        _column(path, arrays, "diameter_mm", len(images), "iuf").astype(float)
-        if "diameter_mm" in arrays
-        else np.nan
-    )
-    table = pd.DataFrame(
-        {
-            "patient_id": _column(path, arrays, "patient_id", len(images), "Uiu").astype(str),
-            "series_uid": [f"nodule-{row}" for row in range(len(images))],
-            "label": label.astype(int),
-            "diameter_mm": diameter,
-        }
-    )
+    table = _table(path, arrays, len(images))
+    _check_hu(path, images)
     is_usable = (table["label"] >= 0) & (table["patient_id"] != "")
     if not is_usable.all():
         why = "no opinion on malignancy (label -1), or no patient_id to group by"
@@ -81,7 +72,36 @@ def nodule_cohort(path: Path, input_config: InputConfig) -> Cohort:
         """The middle of a row's image."""
         return {"image": centre_crop(images[row], input_config.size, offset)}
 
-    return Cohort(table=table, read=read, is_synthetic=False, preparation_hash=None)
+    return Cohort(
+        table=table,
+        read=read,
+        is_synthetic=False,
+        preparation_hash=None,
+        content_hash=hashlib.sha256(images.tobytes()).hexdigest(),
+    )
+
+
+def _table(path: Path, arrays: dict[str, NDArray[Any]], n: int) -> pd.DataFrame:
+    """A row for each image, whatever its label."""
+    label = _column(path, arrays, "label", n, "biuf")
+    if not np.isin(label, (-1, 0, 1)).all():
+        raise InputError(
+            f"{path}: label has {sorted(set(label.tolist()))[:6]}; expected 0, 1 or -1 for no "
+            "opinion"
+        )
+    diameter = (
+        _column(path, arrays, "diameter_mm", n, "iuf").astype(float)
+        if "diameter_mm" in arrays
+        else np.nan
+    )
+    return pd.DataFrame(
+        {
+            "patient_id": _column(path, arrays, "patient_id", n, "Uiu").astype(str),
+            "series_uid": [f"nodule-{row}" for row in range(n)],
+            "label": label.astype(int),
+            "diameter_mm": diameter,
+        }
+    )
 
 
 def _load(data: DataConfig, input_config: InputConfig, preparation: PreparationConfig) -> Cohort:
@@ -179,6 +199,25 @@ def _images(
             f"voxels in {path}"
         )
     return images
+
+
+def _check_hu(path: Path, images: NDArray[np.int16]) -> None:
+    """Refuse gray levels, an offset of 1024 and nothing but air; name what is odd in a few.
+
+    Around a nodule there is lung, and the nodule is denser.
+    """
+    flat = images.reshape(len(images), -1)
+    lowest, highest = flat.min(1), flat.max(1)
+    is_hu = (lowest < LUNG_BELOW_HU) & (highest > NODULE_ABOVE_HU)
+    odd = int(np.count_nonzero(~is_hu))
+    if odd > MOST_ODD_SHARE * len(images):
+        raise InputError(
+            f"{path}: {odd} of {len(images)} images cannot be HU of a nodule in lung: they reach "
+            f"from {lowest.min()} to {highest.max()}; expected values below {LUNG_BELOW_HU} (lung) "
+            f"and above {NODULE_ABOVE_HU} in each, not gray levels nor HU + 1024"
+        )
+    if odd:
+        log.warning("%s: %d of %d images look like no HU", path.name, odd, len(images))
 
 
 def _column(

@@ -20,6 +20,7 @@ from lungnet.datasets.network_inputs import (
     network_inputs,
 )
 from lungnet.errors import InputError, UsageError
+from lungnet.files import canonical_hash
 from lungnet.store import Store, StoredScan, read_labels
 from lungnet.volume import to_voxels
 
@@ -73,6 +74,7 @@ def store_cohort(
         read=read,
         is_synthetic=bool(rows["synthetic"].any()),
         preparation_hash=store.preparation_hash,
+        content_hash=canonical_hash(rows["checksum"].astype(str).tolist()),
     )
 
 

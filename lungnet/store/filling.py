@@ -17,7 +17,13 @@ from lungnet.intake import Series, reasons, series_key
 from lungnet.processes.worker_pool import map_in_processes
 from lungnet.store.labels import Labels
 from lungnet.store.layout import PICTURES, PREPARATION, SCANS, scan_folder, scan_keys
-from lungnet.store.manifest import RefusedRow, read_refused, store_labels, write_tables
+from lungnet.store.manifest import (
+    RefusedRow,
+    read_refused,
+    read_store_labels,
+    store_labels,
+    write_tables,
+)
 from lungnet.store.prepared_store import read_preparation, write_preparation
 from lungnet.store.series_worker import (
     PreparedRow,
@@ -67,7 +73,8 @@ def fill_store(
         labels.matched({series.patient_id for series in series_list if series.refusal is None})
     with _claimed(out, config):
         if labels is not None:
-            store_labels(out, labels)
+            stored = read_store_labels(out)
+            store_labels(out, labels if stored is None else stored.merged(labels))
         refused = {(row.series_uid, row.stack, row.path): row for row in read_refused(out)}
         usable = 0
         for row in _filled(series_list, out, config, jobs):

@@ -49,6 +49,29 @@ class Labels:
             self.path, {rename(patient): label for patient, label in self.label.items()}, columns
         )
 
+    def merged(self, later: "Labels") -> "Labels":
+        """These and those of another file; cells that one of them lacks are empty.
+
+        Raises:
+            LabelsError: a patient has another label in each.
+        """
+        for patient in self.label.keys() & later.label.keys():
+            if self.label[patient] != later.label[patient]:
+                raise LabelsError(
+                    f"{later.path}: {patient} has the label {later.label[patient]} here and "
+                    f"{self.label[patient]} in {self.path}; expected the same, or remove that file"
+                )
+        label = {**self.label, **later.label}
+        columns = {
+            name: {
+                patient: later.columns.get(name, {}).get(patient)
+                or self.columns.get(name, {}).get(patient, "")
+                for patient in label
+            }
+            for name in {*self.columns, *later.columns}
+        }
+        return Labels(later.path, label, columns)
+
     def matched(self, patients: Collection[str]) -> dict[str, int]:
         """Labels of those patients that have one.
 

@@ -8,6 +8,9 @@ import os
 from lungnet.processes.native_stderr import suppressed_stderr
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Keras reads these when it is imported: nothing but the configuration decides a result.
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.pop("TF_USE_LEGACY_KERAS", None)
 # No setting stops the remarks of TensorFlow's import: the one above comes too late for them.
 with suppressed_stderr():
     import tensorflow as tf  # noqa: F401

@@ -116,14 +116,14 @@ class CheckpointCallback(keras.callbacks.Callback):
         self,
         state: TrainingState,
         folder: Path,
-        config_hash: str,
+        run_hash: str,
         training: TrainingConfig,
         epoch_done: EpochDone,
     ) -> None:
         super().__init__()
         self.state = state
         self.folder = folder
-        self.config_hash = config_hash
+        self.run_hash = run_hash
         self.training = training
         self.epoch_done = epoch_done
         self.has_diverged = False
@@ -137,7 +137,7 @@ class CheckpointCallback(keras.callbacks.Callback):
             return
         row["learning_rate"] = float(keras.ops.convert_to_numpy(self.state.optimizer.learning_rate))
         self.state.end_epoch(row)
-        save_checkpoint(self.folder, self.state.checkpoint(), self.config_hash)
+        save_checkpoint(self.folder, self.state.checkpoint(), self.run_hash)
         self.epoch_done(row)
         if self.state.is_over(self.training):
             self.model.stop_training = True

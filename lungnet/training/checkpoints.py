@@ -1,4 +1,4 @@
-"""Two generations of all that a training needs to go on, checked and bound to its config."""
+"""Two generations of all that a training needs to go on, checked and bound to its run."""
 
 import hashlib
 import io
@@ -35,7 +35,7 @@ class Checkpoint:
     notes: dict[str, Any]
 
 
-def save_checkpoint(folder: Path, checkpoint: Checkpoint, config_hash: str) -> None:
+def save_checkpoint(folder: Path, checkpoint: Checkpoint, run_hash: str) -> None:
     """Write the newest generation, then remove the oldest."""
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **checkpoint.arrays)
@@ -45,7 +45,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, config_hash: str) -> N
     # The description comes last: a generation without one does not exist.
     note = {
         "sha256": hashlib.sha256(data).hexdigest(),
-        "config": config_hash,
+        "run": run_hash,
         "epoch": checkpoint.epoch,
         "notes": checkpoint.notes,
     }
@@ -55,17 +55,17 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, config_hash: str) -> N
         remove(old.with_suffix(".npz"))
 
 
-def load_checkpoint(folder: Path, config_hash: str) -> Checkpoint | None:
+def load_checkpoint(folder: Path, run_hash: str) -> Checkpoint | None:
     """The newest generation that passes its checks; None where there is none at all.
 
     Raises:
         CheckpointError: generations are there, but every one is damaged, or belongs to another
-            configuration.
+            configuration or other data.
     """
     problems = []
     for path in sorted(folder.glob("epoch-*.json"), reverse=True):
         try:
-            return _load(path, config_hash)
+            return _load(path, run_hash)
         except CheckpointError as error:
             problems.append(str(error))
             log.warning("%s; trying the generation before", error)
@@ -77,14 +77,14 @@ def load_checkpoint(folder: Path, config_hash: str) -> Checkpoint | None:
     return None
 
 
-def _load(path: Path, config_hash: str) -> Checkpoint:
+def _load(path: Path, run_hash: str) -> Checkpoint:
     try:
         note = json.loads(path.read_text())
         data = path.with_suffix(".npz").read_bytes()
         is_whole = note.pop("note_sha256") == canonical_hash(note)
-        expected, config, epoch, notes = (
+        expected, bound_to, epoch, notes = (
             note["sha256"],
-            note["config"],
+            note["run"],
             int(note["epoch"]),
             dict(note["notes"]),
         )
@@ -94,10 +94,8 @@ def _load(path: Path, config_hash: str) -> Checkpoint:
         ) from None
     if not is_whole:
         raise CheckpointError(f"{path.name} is damaged: its checksum does not hold")
-    if config != config_hash:
-        raise CheckpointError(
-            f"{path.name} belongs to another configuration ({config}, this one is {config_hash})"
-        )
+    if bound_to != run_hash:
+        raise CheckpointError(f"{path.name} belongs to another configuration or other data")
     if hashlib.sha256(data).hexdigest() != expected:
         raise CheckpointError(f"{path.name} is damaged: its checksum does not hold")
     try:

@@ -29,13 +29,13 @@ class Task:
 
     Attributes:
         name: of the folders and of the random streams: "main", "fold-0", ...
-        config_hash: of the experiment; checkpoints of another one are refused.
+        run_hash: of configuration and data; checkpoints of others are refused.
         checkpoints: folder of its checkpoints.
         tensorboard: folder of its event files.
     """
 
     name: str
-    config_hash: str
+    run_hash: str
     checkpoints: Path
     tensorboard: Path
 
@@ -86,7 +86,7 @@ def fit(
         epoch_done: told of each epoch.
 
     Raises:
-        CheckpointError: the checkpoints there are damaged or of another configuration.
+        CheckpointError: the checkpoints there are damaged, or of another configuration or data.
         NonFiniteLossError: the loss left the numbers; the best weights so far stay in the
             checkpoint.
     """
@@ -94,14 +94,12 @@ def fit(
     steps = batches.schedule.steps * training.epochs
     trainer = _compiled(network, optimizer, training.label_smoothing, steps)
     state = TrainingState(network=network, optimizer=trainer.optimizer)
-    checkpoint = load_checkpoint(task.checkpoints, task.config_hash)
+    checkpoint = load_checkpoint(task.checkpoints, task.run_hash)
     if checkpoint is not None:
         state.restore(checkpoint)
         log.info("%s: going on after epoch %d", task.name, checkpoint.epoch)
     if not state.is_over(training):
-        callback = CheckpointCallback(
-            state, task.checkpoints, task.config_hash, training, epoch_done
-        )
+        callback = CheckpointCallback(state, task.checkpoints, task.run_hash, training, epoch_done)
         _run_epochs(trainer, batches, task, callback)
     state.take_best()
     return Trained(network, state.history, state.best_epoch)

@@ -11,6 +11,7 @@ from lungnet.datasets.cohort import Cohort
 from lungnet.datasets.cohort_kinds import load_cohort
 from lungnet.datasets.splits import draw_splits
 from lungnet.errors import ChoiceError, ConfigError
+from lungnet.files import canonical_hash
 from lungnet.run_folder import TEST, TRAIN
 from lungnet.seeds import derive
 from lungnet.training.fit import new_network
@@ -48,6 +49,16 @@ class TrainingPlan:
             yield f"fold-{fold}", split
         # Nobody is held out: the first fold's validation patients stop the training.
         yield FINAL, self.splits[0].replace(TEST, TRAIN)
+
+    def data_hashes(self) -> dict[str, str]:
+        """What a run is bound to beside its configuration, by what people call it."""
+        table = self.cohort.table
+        return {
+            "samples": canonical_hash(table[["patient_id", "series_uid"]].to_numpy().tolist()),
+            "labels": canonical_hash(table["label"].tolist()),
+            "values": self.cohort.content_hash,
+            "splits": canonical_hash(self.split_table()[["split", "fold"]].to_numpy().tolist()),
+        }
 
     def split_table(self) -> pd.DataFrame:
         """A row per sample and fold: who plays which part."""

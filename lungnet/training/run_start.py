@@ -1,6 +1,7 @@
 """When a training may use a run folder, and what it writes there first."""
 
 import importlib.metadata
+import json
 import os
 import platform
 from pathlib import Path
@@ -10,9 +11,11 @@ import pandas as pd
 
 from lungnet.config.experiment import Experiment
 from lungnet.config.load import dump_experiment, load_experiment
-from lungnet.errors import ConfigError, UsageError
+from lungnet.errors import ConfigError, DataChangedError, UsageError
 from lungnet.files import remove_unfinished, write_json, write_text
 from lungnet.run_folder import RunFolder
+from lungnet.training.determinism import keras_settings
+from lungnet.training.plan import TrainingPlan
 from lungnet.version import __version__
 
 LIBRARIES = (
@@ -29,15 +32,20 @@ LIBRARIES = (
 )
 
 
-def start_run(run: RunFolder, experiment: Experiment, *, resume: bool) -> None:
+def start_run(run: RunFolder, experiment: Experiment, plan: TrainingPlan, *, resume: bool) -> None:
     """Make the folder ready, or go on with what lies there.
+
+    The splits of a run that began are never written again.
 
     Raises:
         UsageError: there is a run already and `resume` is not set, or it is a run of another
             configuration.
+        DataChangedError: it is a run of other data or splits.
     """
+    data = plan.data_hashes()
     if run.config.exists():
         _check_same(run, experiment, resume=resume)
+        _check_data(run, data)
     elif run.path.is_dir() and any(entry.name[0] != "." for entry in run.path.iterdir()):
         raise UsageError(
             f"{run.path}: holds other files and no run; give an empty or new folder to --run"
@@ -45,7 +53,9 @@ def start_run(run: RunFolder, experiment: Experiment, *, resume: bool) -> None:
     for folder in (run.path, *run.path.glob("checkpoints/*")):
         remove_unfinished(folder)
     write_text(run.config, dump_experiment(experiment))
-    write_json(run.environment, environment(experiment))
+    if not run.splits.exists():
+        write_table(run.splits, plan.split_table())
+    write_json(run.environment, environment(experiment, data))
 
 
 def _check_same(run: RunFolder, experiment: Experiment, *, resume: bool) -> None:
@@ -66,7 +76,25 @@ def _check_same(run: RunFolder, experiment: Experiment, *, resume: bool) -> None
         )
 
 
-def environment(experiment: Experiment) -> dict[str, object]:
+def _check_data(run: RunFolder, data: dict[str, str]) -> None:
+    if not run.environment.is_file():  # nothing was trained yet
+        return
+    try:
+        bound_to = json.loads(run.environment.read_text()).get("data", {})
+    except (ValueError, AttributeError):
+        raise DataChangedError(
+            f"{run.environment}: is damaged, and with it what the run was trained on; give another "
+            "--run"
+        ) from None
+    changed = [name for name, value in data.items() if bound_to.get(name) != value]
+    if changed:
+        raise DataChangedError(
+            f"{run.path}: its data are no longer those it began with: other {', '.join(changed)}; "
+            "bring them back, or give another --run"
+        )
+
+
+def environment(experiment: Experiment, data: dict[str, str]) -> dict[str, object]:
     """What the run depends on beside its configuration; no time and no name of the machine."""
     return {
         "lungnet": __version__,
@@ -75,6 +103,8 @@ def environment(experiment: Experiment) -> dict[str, object]:
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
+        "keras": keras_settings(),
+        "data": data,
         "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
     }
 

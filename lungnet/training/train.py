@@ -14,7 +14,7 @@ from lungnet.datasets.cohort import Cohort
 from lungnet.evaluation.calibration import Calibration, fit_calibration
 from lungnet.evaluation.metrics import Metrics, evaluate_table
 from lungnet.evaluation.scoring_config import ScoringConfig
-from lungnet.files import write_json
+from lungnet.files import canonical_hash, write_json
 from lungnet.run_folder import TEST, TRAIN, VALIDATION, RunFolder
 from lungnet.training.export import make_bundle
 from lungnet.training.fit import Task, Trained, fit, new_network, predict_logits
@@ -40,13 +40,13 @@ def train(experiment: Experiment, folder: Path, *, resume: bool, epoch_done: Epo
     Raises:
         ConfigError: a name or option of the network that does not exist; names file and line.
         UsageError: the folder holds another run.
+        DataChangedError: the folder's run began with other data or splits.
         InputError: the cohort cannot be read or split.
         CheckpointError: checkpoints that fail their checks.
     """
     plan = make_plan(experiment)
     run = RunFolder(folder)
-    start_run(run, experiment, resume=resume)
-    write_table(run.splits, plan.split_table())
+    start_run(run, experiment, plan, resume=resume)
     histories: dict[str, list[dict[str, float]]] = {}
     tables: list[pd.DataFrame] = []
     for name, split in plan.tasks():
@@ -111,7 +111,8 @@ def _fit(
     network = (
         plan.first_network if is_first else new_network(experiment.model, experiment.input, seed)
     )
-    task = Task(name, experiment.config_hash(), run.checkpoints(name), run.tensorboard(name))
+    run_hash = canonical_hash([experiment.config_hash(), plan.data_hashes()])
+    task = Task(name, run_hash, run.checkpoints(name), run.tensorboard(name))
     recipe = experiment.optimizer, training
     return fit(network, batches, task, recipe, lambda row: epoch_done(name, row))
 

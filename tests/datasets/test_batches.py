@@ -47,7 +47,7 @@ def cohort(shown=NODULE, n=11):
             {"present": np.ones(shown.candidates, np.float32)} if shown.kind == "bag" else {}
         )
 
-    return Cohort(pd.DataFrame({"label": np.arange(n) % 2}), read, False, None)
+    return Cohort(pd.DataFrame({"label": np.arange(n) % 2}), read, False, None, "")
 
 
 def listed(dataset):
@@ -146,7 +146,7 @@ def test_a_damaged_scan_is_told_as_what_it_is(batches):
     def read(row, offset):
         raise StoreError("scan 1: damaged")
 
-    broken = Cohort(pd.DataFrame({"label": [0, 1]}), read, False, None)
+    broken = Cohort(pd.DataFrame({"label": [0, 1]}), read, False, None, "")
     with (
         pytest.raises(StoreError, match="scan 1: damaged"),
         batches.with_cohort_errors(broken) as told,

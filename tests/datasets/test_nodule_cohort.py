@@ -166,3 +166,27 @@ def test_the_shared_nodules_are_read(shared_data):
     assert len(cohort) <= 994
     assert cohort.table["label"].sum() <= 443
     assert cohort.read(0, (0, 0))["image"].shape == (32, 32)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        lambda hu: (np.clip(hu, -1000, 400) + 1000) * (255 / 1400),
+        lambda hu: hu + 1024,
+        lambda hu: np.full_like(hu, -1024),
+    ],
+    ids=["gray levels", "HU + 1024", "air"],
+)
+def test_values_that_are_no_hu_are_refused(nodule_file, values):
+    hu = np.load(nodule_file())["images"]
+    with pytest.raises(InputError, match="cannot be HU of a nodule in lung"):
+        nodule_cohort(nodule_file(images=values(hu).astype(np.int16)), SHOWN)
+
+
+def test_the_content_hash_tells_other_values_from_the_same(nodule_file):
+    hu = np.load(nodule_file())["images"]
+    first, again, other = (
+        nodule_cohort(nodule_file(images=images), SHOWN).content_hash
+        for images in (hu, hu.copy(), hu - np.int16(1))
+    )
+    assert first == again != other

@@ -79,7 +79,7 @@ def bundle_of(tmp_path_factory, volumes):
 
         given = preparation_hash or experiment.preparation.preparation_hash()
         cohort = Cohort(
-            pd.DataFrame({"label": [0, 1]}), read, True, None if kind == "nodule" else given
+            pd.DataFrame({"label": [0, 1]}), read, True, None if kind == "nodule" else given, ""
         )
         path = tmp_path_factory.mktemp("bundles") / "bundle"
         summary = {

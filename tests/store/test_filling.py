@@ -88,6 +88,31 @@ def test_labels_are_matched_by_patient_and_kept(found, tmp_path, spec, caplog):
     assert "1 of 3 patients have no label" in caplog.text
 
 
+def test_a_store_prepared_in_parts_keeps_the_labels_of_each(found, tmp_path, spec):
+    out = tmp_path / "s"
+    for patient, text in (("p0", "id,cancer,sex\np0,1,F\n"), ("p2", "id,cancer,age\np2,0,61\n")):
+        csv = tmp_path / f"{patient}.csv"
+        csv.write_text(text)
+        part = [series for series in found if series.patient_id == patient]
+        list(fill_store(part, out, spec, labels=read_labels(csv)))
+    manifest = Store.open(out).manifest.set_index("patient_id")
+    assert manifest["label"].to_dict() == {"p0": 1, "p2": 0}
+    assert manifest[["sex", "age"]].to_numpy().tolist() == [["F", ""], ["", "61"]]
+
+
+def test_labels_that_contradict_the_stores_are_refused_and_change_nothing(
+    found, tmp_path, spec, bytes_of
+):
+    out, csv = tmp_path / "s", tmp_path / "labels.csv"
+    csv.write_text("id,cancer\np0,1\n")
+    list(fill_store(found, out, spec, labels=read_labels(csv)))
+    before = bytes_of(out)
+    csv.write_text("id,cancer\np0,0\n")
+    with pytest.raises(LabelsError, match=r"p0 has the label 0 here and 1 in .*labels\.csv"):
+        list(fill_store(found, out, spec, labels=read_labels(csv)))
+    assert bytes_of(out) == before
+
+
 def test_labels_of_nobody_here_stop_before_any_work(found, tmp_path, spec):
     csv = tmp_path / "labels.csv"
     csv.write_text("id,cancer\nsomebody,1\n")

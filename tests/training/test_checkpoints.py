@@ -107,7 +107,7 @@ def test_all_damaged_is_an_error_that_says_what_to_do(folder):
 
 
 def test_another_configuration_is_refused(folder):
-    with pytest.raises(CheckpointError, match=r"another configuration .abc, this one is xyz."):
+    with pytest.raises(CheckpointError, match="another configuration or other data"):
         load_checkpoint(folder, "xyz")
 
 

@@ -230,14 +230,16 @@ def test_a_run_folder_is_not_used_for_something_else(run, tmp_path, experiment_o
 
 def test_opening_a_run_again_removes_what_a_kill_left(tmp_path, experiment_of):
     from lungnet.run_folder import RunFolder
+    from lungnet.training.plan import make_plan
     from lungnet.training.run_start import start_run
 
     run = RunFolder(tmp_path / "run")
-    start_run(run, experiment_of(), resume=False)
+    plan = make_plan(experiment_of())
+    start_run(run, experiment_of(), plan, resume=False)
     for folder in (run.path, run.checkpoints("main")):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ".unfinished-1-x").write_text("half")
-    start_run(run, experiment_of(), resume=True)
+    start_run(run, experiment_of(), plan, resume=True)
     assert not list(run.path.rglob(".unfinished*"))
 
 
