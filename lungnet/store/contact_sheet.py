@@ -33,7 +33,9 @@ def write_contact_sheet(store: Path, rows: list[dict[str, Any]]) -> None:
     for name, start in zip(names, starts, strict=True):
         figures = "".join(map(_figure, ordered[start : start + EACH_PAGE]))
         doubtful = sum(bool(_doubts(row)) for row in ordered)
-        head = f"{len(ordered)} scans, {doubtful} of them doubtful, these first"
+        head = f"{len(ordered)} scans, " + (
+            f"{doubtful} of them doubtful, these first" if doubtful else "none of them doubtful"
+        )
         write_text(
             folder / name,
             '<!doctype html><html lang="en"><meta charset="utf-8">'
