@@ -20,7 +20,7 @@ class RunFolder:
 
     @property
     def environment(self) -> Path:
-        """Versions, seed and cores."""
+        """Versions, seed and cores, Keras' settings, hashes of the data."""
         return self.path / "environment.json"
 
     @property

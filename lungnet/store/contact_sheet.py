@@ -30,12 +30,11 @@ def write_contact_sheet(store: Path, rows: list[dict[str, Any]]) -> None:
     starts = range(0, max(len(ordered), 1), EACH_PAGE)
     names = ["index.html", *(f"index-{number}.html" for number in range(2, len(starts) + 1))]
     links = "".join(f'<a href="{name}">{i}</a>' for i, name in enumerate(names, 1))
+    doubtful = sum(bool(_doubts(row)) for row in ordered)
+    summary = f"{doubtful} of them doubtful, these first" if doubtful else "none of them doubtful"
+    head = f"{len(ordered)} scans, {summary}"
     for name, start in zip(names, starts, strict=True):
         figures = "".join(map(_figure, ordered[start : start + EACH_PAGE]))
-        doubtful = sum(bool(_doubts(row)) for row in ordered)
-        head = f"{len(ordered)} scans, " + (
-            f"{doubtful} of them doubtful, these first" if doubtful else "none of them doubtful"
-        )
         write_text(
             folder / name,
             '<!doctype html><html lang="en"><meta charset="utf-8">'
