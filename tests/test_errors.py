@@ -27,6 +27,7 @@ def test_every_error_has_an_exit_code_of_the_contract():
         "StoreError",
         "BundleError",
         "CheckpointError",
+        "DataChangedError",
     }
 
 

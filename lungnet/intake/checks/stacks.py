@@ -100,7 +100,9 @@ def _runs(slices: list[SliceHeader]) -> list[int]:
     positions = np.array([slices[i].position for i in order])
     axis = int(np.ptp(positions, axis=0).argmax())
     steps = np.diff(positions[:, axis])
-    usual = np.median(np.abs(steps)) if len(steps) else 0.0
+    if len(steps) < 2:  # too few to tell a step from a leap
+        return [1] * len(slices)
+    usual = np.median(np.abs(steps))
     # A new run begins where the table goes back by far more than a step; a leap onward is a gap.
     goes_back = steps * np.concatenate([steps[1:2], steps[:-1]]) < 0
     runs = np.cumsum(np.concatenate([[False], goes_back & (np.abs(steps) > 3 * usual)]))
