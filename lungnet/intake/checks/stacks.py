@@ -79,6 +79,8 @@ def _stacks(tag: str, values: Sequence[Hashable], slices: list[SliceHeader]) -> 
 def _explains(stacks: list[Stack], slices: list[SliceHeader], config: IntakeConfig) -> bool:
     if not 1 < len(stacks) <= MOST_STACKS:
         return False
+    if min(len(stack.slices) for stack in stacks) < config.fewest_slices:
+        return False  # a stray slice is no stack: it is a copy, or another series'
     even = sum(len(stack.slices) for stack in stacks if _is_even(stack.slices, config))
     return even >= EVEN_SHARE * len(slices)
 

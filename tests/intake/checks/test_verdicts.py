@@ -403,3 +403,12 @@ def test_folders_stand_for_ids_where_asked(tmp_path: Path) -> None:
     assert not any("placeholder-id" in code_set(s) for s in series_list)
     with pytest.raises(InputError, match="lies in no folder below"):
         find_series([tmp_path / "case0" / "study" / "ct"], patient_id_from="folder")
+
+
+def test_a_stray_slice_at_a_taken_position_is_no_stack_of_its_own(tmp_path):
+    heights = [2.5 * k for k in range(12)] + [7.5]
+    making = Making(positions=tuple((-50.0, -40.0, z) for z in heights))
+    write_series(tmp_path, chest(slices=13), making)
+    (found,) = find_series([tmp_path])
+    with pytest.raises(SeriesRefused, match="duplicate-position"):
+        read_series(found)
