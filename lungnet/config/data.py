@@ -13,9 +13,9 @@ class SplitConfig(Section):
     test: Annotated[float, Field(gt=0, lt=0.9)] = 0.25
     """Share of patients held out for the figures of the report."""
 
-    validation: Annotated[float, Field(gt=0, lt=0.9)] = 0.15
+    validation: Annotated[float, Field(ge=0, lt=0.9)] = 0.15
     """Share of patients that stop the training and fit the calibration; with folds, a share of
-    those not held out."""
+    those not held out. 0: nobody; all epochs are done."""
 
     @model_validator(mode="after")
     def _leaves_patients_to_train_on(self) -> "SplitConfig":
@@ -40,6 +40,10 @@ class DataConfig(Section):
     labels: str | None = None
     """CSV with `id,cancer` or `patient_id,label`; without it, the labels that `prepare` wrote into
     the store."""
+
+    attributes: str | None = None
+    """CSV of the readers' other ratings of a nodule file's samples: `row` (index in the npz) and a
+    column for each attribute, 1 to 5 or 6; only for `model.heads` that learn them."""
 
     folds: Annotated[int, Field(ge=0, le=20)] = 0
     """Number of cross-validation folds, grouped by patient; 0: one held-out test set as `split`

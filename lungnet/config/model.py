@@ -8,6 +8,23 @@ from lungnet.config.section import Section
 
 Option = bool | int | float | str
 
+Window = tuple[float, float]
+
+
+class ScalarConfig(Section):
+    """A number beside the image, standardised over the training rows."""
+
+    column: Annotated[str, Field(min_length=1)]
+    """Column of the cohort's table: `diameter_mm`, or one of the labels' CSV."""
+
+    log: bool = False
+    """Take the natural logarithm first; then the numbers must be above 0."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_name_alone_will_do(cls, value: Any) -> Any:
+        return {"column": value} if isinstance(value, str) else value
+
 
 class InputConfig(Section):
     """What the network is shown. HU go in; the window is the network's first layer."""
@@ -28,18 +45,36 @@ class InputConfig(Section):
     spacing_mm: Annotated[float, Field(ge=0.5, le=8)] = 4.0
     """Voxel edge of a `volume` input in millimetres; crops keep the store's spacing."""
 
-    window_hu: tuple[float, float] = (-1000.0, 400.0)
-    """HU below and above are clipped; the window is scaled to -1..1."""
+    windows_hu: Annotated[tuple[Window, ...], Field(min_length=1, max_length=8)] = (
+        (-1000.0, 400.0),
+    )
+    """Channels: HU below and above each [low, high] are clipped, the window is scaled to -1..1. One
+    window may be given without the outer brackets."""
 
-    @field_validator("window_hu")
+    centre_distance: bool = False
+    """One more channel: the distance from the middle of the crop, 0 there and 1 at the middle of
+    a face, so that the network knows which of two structures it is asked about."""
+
+    scalars: tuple[ScalarConfig, ...] = ()
+    """Numbers beside the image, columns of the cohort's table, joined to the features before the
+    heads; missing ones are allowed and learned."""
+
+    @field_validator("windows_hu", mode="before")
     @classmethod
-    def _window_is_open(cls, window: tuple[float, float]) -> tuple[float, float]:
-        if not -3100 <= window[0] < window[1] <= 4000:
-            raise ValueError(
-                f"{list(window)} is no window; expected [low, high] with -3100 <= low < high <= "
-                "4000"
-            )
-        return window
+    def _one_window_is_a_list_of_one(cls, value: Any) -> Any:
+        is_pair = isinstance(value, list | tuple) and len(value) == 2
+        return [value] if is_pair and not any(isinstance(v, list | tuple) for v in value) else value
+
+    @field_validator("windows_hu")
+    @classmethod
+    def _windows_are_open(cls, windows: tuple[Window, ...]) -> tuple[Window, ...]:
+        for low, high in windows:
+            if not -3100 <= low < high <= 4000:
+                raise ValueError(
+                    f"{[low, high]} is no window; expected [low, high] with -3100 <= low < high "
+                    "<= 4000"
+                )
+        return windows
 
     @model_validator(mode="after")
     def _bags_and_volumes_are_3d(self) -> "InputConfig":
@@ -67,6 +102,22 @@ class ChoiceConfig(Section):
 
 def _choice(name: str) -> ChoiceConfig:
     return ChoiceConfig(name=name)
+
+
+class HeadConfig(Section):
+    """Something else that the network learns from the same features, and what it weighs."""
+
+    name: str
+    """Name in HEADS: `attributes` (the readers' other ratings), `outline` (what belongs to the
+    nodule), `diameter`."""
+
+    weight: Annotated[float, Field(gt=0, le=100)] = 0.3
+    """Of its loss, where that of malignancy weighs 1."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_name_alone_will_do(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
 
 
 class ModelConfig(Section):
@@ -106,3 +157,11 @@ class ModelConfig(Section):
 
     bag_pooling: ChoiceConfig = _choice("noisy_or")
     """How the candidates' evidence becomes the patient's; used by `bag` inputs only."""
+
+    heads: tuple[HeadConfig, ...] = ()
+    """Further outputs of a `nodule` network, learned where the cohort knows their truth and shown
+    in predictions."""
+
+    test_symmetries: Literal["none", "flips", "all"] = "none"
+    """What is averaged over in prediction, of a `nodule` network: the crop alone, its mirror images
+    (4 in 2D, 8 in 3D), or all symmetries of the grid (8 or 48)."""

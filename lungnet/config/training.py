@@ -1,14 +1,17 @@
 """Settings of the optimizer, the training loop, the augmentation and the evaluation."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lungnet.config.section import Section
 
 
 class OptimizerConfig(Section):
-    """AdamW with a cosine schedule: the field's default, and enough for the road."""
+    """How gradients change the weights; warm-up and a cosine are the field's default."""
+
+    name: Literal["adamw", "sgd"] = "adamw"
+    """`adamw`: decoupled weight decay; `sgd`: with Nesterov's momentum."""
 
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3
     """Peak learning rate."""
@@ -16,12 +19,64 @@ class OptimizerConfig(Section):
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 1e-4
     """Decoupled weight decay; biases, norms and learned slopes are spared."""
 
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """Share of the last step in the next; used by `sgd` only."""
+
     warmup: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     """Share of the steps over which the rate rises linearly from 0; then it falls as a cosine to 1
     % of its peak."""
 
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
     """Gradients longer than this are shortened to it."""
+
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Momentum m of the moving average of the weights, a <- m a + (1 - m) w after each batch; the
+    average is what is validated, kept and shipped. 0: the weights themselves."""
+
+    accumulate: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Batches whose gradients are averaged into one change of the weights."""
+
+
+class LossConfig(Section):
+    """What malignancy's logit is held to."""
+
+    name: Literal["cross_entropy", "focal"] = "cross_entropy"
+    """`focal` gives easy samples less weight (Lin et al. 2017, arXiv:1708.02002)."""
+
+    focus: Annotated[float, Field(ge=0, le=10)] = 2.0
+    """Exponent of `focal`; 0 is cross-entropy."""
+
+    balance: bool = False
+    """Weigh both labels alike, however rare one is among the training rows."""
+
+    label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    """Labels become this much less certain."""
+
+    soft_targets: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the readers' mean rating, (mean - 1) / 4, in the target; the label is the rest. A
+    sample without ratings keeps its label."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_name_alone_will_do(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+
+class EnsembleConfig(Section):
+    """Several networks for one answer, whose logits are averaged."""
+
+    folds: Annotated[int, Field(ge=0, le=20)] = 0
+    """Inner folds of the training patients: a network for each that never saw it; their logits on
+    what they did not see fit the calibration. 0: none."""
+
+    seeds: Annotated[int, Field(ge=1, le=20)] = 1
+    """Networks for each inner fold (or in all), which differ in every random draw."""
+
+    @model_validator(mode="after")
+    def _one_fold_is_none(self) -> "EnsembleConfig":
+        if self.folds == 1:
+            raise ValueError("1 fold leaves nothing to train on; 0 (none) or at least 2")
+        return self
 
 
 class AugmentationConfig(Section):
@@ -41,10 +96,15 @@ class AugmentationConfig(Section):
     """Move the crop by up to so many voxels along each axis."""
 
     rotate_degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
-    """Turn by up to so much within the (y, x) plane."""
+    """Turn by up to so much within the (y, x) plane. With `scale`, the crop is cut in one
+    interpolation, from native pixels where the cohort has them, and moved by a part of a voxel."""
 
     scale: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     """Enlarge or shrink within the (y, x) plane by up to this share."""
+
+    drop_scalars: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the samples whose numbers beside the image are hidden, so that the network learns to
+    do without them."""
 
     shift_hu: Annotated[float, Field(ge=0, le=500)] = 0.0
     """Add one number from a normal law of this standard deviation, in HU."""
@@ -64,10 +124,18 @@ class TrainingConfig(Section):
 
     patience: Annotated[int, Field(ge=1, le=10_000)] = 10
     """Epochs without a lower validation loss after which the training stops; the best weights
-    count."""
+    count. Without validation patients (`data.split.validation: 0`) all epochs are done and the
+    last weights count."""
 
-    label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
-    """Labels become this much less certain in the training loss."""
+    loss: LossConfig = LossConfig()
+    """What malignancy's logit is held to."""
+
+    sampling: Literal["natural", "balanced"] = "natural"
+    """`natural`: each sample once an epoch; `balanced`: as many of either label, the rarer one's
+    repeated."""
+
+    ensemble: EnsembleConfig = EnsembleConfig()
+    """Several networks for one answer."""
 
     augmentation: AugmentationConfig = AugmentationConfig()
     """Random changes to the training crops."""
@@ -76,8 +144,9 @@ class TrainingConfig(Section):
 class EvaluationConfig(Section):
     """How the figures of the report are made."""
 
-    calibration: Literal["none", "temperature"] = "temperature"
-    """Fitted on the validation patients only."""
+    calibration: Literal["none", "temperature", "platt"] = "temperature"
+    """Fitted on logits of patients that were not trained on: the validation patients, or those of
+    the inner folds. `platt` moves the logit as well as stretching it."""
 
     bootstrap: Annotated[int, Field(ge=100, le=100_000)] = 2000
     """Resamplings of patients behind an interval."""

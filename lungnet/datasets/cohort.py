@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from lungnet.config.data import DataConfig
 from lungnet.config.model import InputConfig
 from lungnet.config.preparation import PreparationConfig
+from lungnet.datasets.view import View
 
 Inputs = dict[str, NDArray[np.generic]]
 """What the network is shown of one sample, by the names of its inputs."""
 
-Reader = Callable[[int, tuple[int, ...]], Inputs]
-"""(row of the table, offset of the crop in voxels) to the sample's inputs."""
+Reader = Callable[[int, View], Inputs]
+"""(row of the table, how it is looked at) to the sample's image and what else is cut with it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,12 +25,18 @@ class Cohort:
 
     Attributes:
         table: a row per sample, numbered from 0: `patient_id`, `series_uid`, `label` (0 or 1),
-            `diameter_mm` (largest candidate's or the nodule's; NaN where unknown).
-        read: what the network is shown of a row; the second argument shifts the crop for
-            augmentation.
+            `diameter_mm` (largest candidate's or the nodule's; NaN where unknown), and where the
+            cohort knows more, further columns: `rating` (the readers' mean malignancy as 0..1),
+            `readers`, `fold`, each of ATTRIBUTES (as 0..1).
+        read: what the network is shown of a row in a view; where the cohort knows it also
+            `outline`, float32 of the image's shape, 1 in the nodule, 0 beside it.
         is_synthetic: whether any of it was made by a program rather than scanned.
-        preparation_hash: of the store behind it; None where HU came prepared by others.
+        preparation_hash: of the store behind it, or of the recipe by which crops are cut from
+            native pixels; None where HU came prepared by others.
         content_hash: of the values behind `read`, for all rows; other values have another one.
+        knows_outlines: whether `read` gives outlines.
+        label_noise: how far single readers stray from the labels, in a sentence; empty where the
+            labels are not theirs.
     """
 
     table: pd.DataFrame
@@ -37,6 +44,8 @@ class Cohort:
     is_synthetic: bool
     preparation_hash: str | None
     content_hash: str
+    knows_outlines: bool = False
+    label_noise: str = ""
 
     def __len__(self) -> int:
         """Number of samples."""

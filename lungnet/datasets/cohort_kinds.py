@@ -5,7 +5,7 @@ from lungnet.config.lookup import choose
 from lungnet.config.model import InputConfig
 from lungnet.config.preparation import PreparationConfig
 from lungnet.datasets.cohort import Cohort, CohortKind
-from lungnet.datasets.nodule_cohort import NODULES
+from lungnet.datasets.nodules import NODULES
 from lungnet.datasets.store_cohort import STORE
 from lungnet.errors import ChoiceError
 

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 from lungnet.config.model import InputConfig
 from lungnet.datasets.cohort import Inputs
+from lungnet.datasets.view import View, straight, turn_slices
 from lungnet.preprocessing import Scan
 from lungnet.volume import AIR_HU, spacing_of, to_voxels
 
+STRAIGHT = straight(3)
 
-def network_inputs(
-    scan: Scan, input_config: InputConfig, offset: Sequence[int] = (0, 0, 0)
-) -> Inputs:
-    """The network's inputs for one scan, moved by `offset` voxels.
+
+def network_inputs(scan: Scan, input_config: InputConfig, view: View = STRAIGHT) -> Inputs:
+    """The network's inputs for one scan in a view.
 
     Returns:
         `image`: int16 HU, shape (candidates, *size) for a bag, `size` for a volume; for a bag also
@@ -26,14 +27,15 @@ def network_inputs(
     """
     if input_config.kind == "volume":
         volume = coarse_volume(scan, input_config.spacing_mm)
-        return {"image": centered(volume, input_config.size, offset)}
+        return {"image": centered(volume, input_config.size, view)}
     size = input_config.size[0], input_config.size[1], input_config.size[2]
     image = np.full((input_config.candidates, *size), AIR_HU, np.int16)
     present = np.zeros(input_config.candidates, np.float32)
     best = scan.candidates[: input_config.candidates]
     if best:
         centres = to_voxels(scan.affine, [candidate.centre_mm for candidate in best])
-        image[: len(best)] = scan.crops(centres + np.asarray(offset), size)
+        crops = scan.crops(centres + np.asarray(view.whole_shift), size)
+        image[: len(best)] = turn_slices(np.asarray(crops), view)
         present[: len(best)] = 1
     return {"image": image, "present": present}
 
@@ -62,18 +64,16 @@ def coarse_volume(scan: Scan, spacing_mm: float) -> NDArray[np.int16]:
     return _shrink(shrunk, (counts[0], counts[2])).transpose(1, 0, 2)
 
 
-def centered(
-    volume: NDArray[np.int16], size: Sequence[int], offset: Sequence[int]
-) -> NDArray[np.int16]:
-    """A volume in the middle of `size`, moved by `offset` voxels; air around it, or cut."""
+def centered(volume: NDArray[np.int16], size: Sequence[int], view: View) -> NDArray[np.int16]:
+    """A volume in the middle of `size` in a view; air around it, or cut."""
     image = np.full(tuple(size), AIR_HU, np.int16)
     target, source = [], []
-    for have, want, step in zip(volume.shape, size, offset, strict=True):
+    for have, want, step in zip(volume.shape, size, view.whole_shift, strict=True):
         start = (want - have) // 2 + step
         target.append(slice(max(0, start), max(0, min(want, start + have))))
         source.append(slice(max(0, -start), max(0, -start) + target[-1].stop - target[-1].start))
     image[tuple(target)] = volume[tuple(source)]
-    return image
+    return turn_slices(image, view)
 
 
 def _shrink(hu: NDArray[np.int16], shape: Sequence[int]) -> NDArray[np.int16]:

@@ -91,7 +91,7 @@ def _with_validation(
         if config.folds
         else config.split.validation / (1 - config.split.test)
     )
-    validation = _draw(rest, share, derive(seed, "validation", fold))
+    validation = _draw(rest, share, derive(seed, "validation", fold)) if share else []
     names = np.select(
         [table["patient_id"].isin(held_out), table["patient_id"].isin(validation)],
         [TEST, VALIDATION],

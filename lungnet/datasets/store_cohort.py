@@ -19,7 +19,8 @@ from lungnet.datasets.network_inputs import (
     largest_diameter_mm,
     network_inputs,
 )
-from lungnet.errors import InputError, UsageError
+from lungnet.datasets.view import View
+from lungnet.errors import ChoiceError, InputError, UsageError
 from lungnet.files import canonical_hash
 from lungnet.store import Store, StoredScan, read_labels
 from lungnet.volume import to_voxels
@@ -63,11 +64,11 @@ def store_cohort(
         """The coarse volume of a row."""
         return coarse_volume(store.read(series_uids[row]), input_config.spacing_mm)
 
-    def read(row: int, offset: tuple[int, ...]) -> Inputs:
+    def read(row: int, view: View) -> Inputs:
         """What the network is fed with of a row."""
         if input_config.kind == "volume":
-            return {"image": centered(volume(row), input_config.size, offset)}
-        return network_inputs(store.read(series_uids[row]), input_config, offset)
+            return {"image": centered(volume(row), input_config.size, view)}
+        return network_inputs(store.read(series_uids[row]), input_config, view)
 
     return Cohort(
         table=table,
@@ -118,7 +119,9 @@ def _axial_slice(scan: StoredScan, z: int) -> NDArray[np.int16]:
 
 
 def _check(data: DataConfig, preparation: PreparationConfig) -> None:
-    """Every setting of both sections means something for a store."""
+    del preparation
+    if data.attributes is not None:
+        raise ChoiceError("data.attributes", "are of nodules, not of a store; leave them out")
 
 
 def _labeled(store: Store, path: Path, labels: str | None) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from lungnet.errors import BundleError, SeriesRefused, UsageError
 from lungnet.evaluation.calibration import Calibration
 from lungnet.intake import Series, find_series, read_series
 from lungnet.models.bundle import Bundle, open_bundle
-from lungnet.models.exported_network import LOGIT, WEIGHTS_OUTPUT, compile_network
+from lungnet.models.exported_network import LOGIT, WEIGHTS_OUTPUT, compile_networks
 from lungnet.preprocessing import prepare
 from lungnet.run_folder import RunFolder
 from lungnet.version import __version__
@@ -90,7 +90,7 @@ class Predictor:
             )
         try:
             self.calibration = Calibration.from_json(dict(self.bundle.calibration))
-            self._network: Any = compile_network(self.bundle.network)
+            self._network = compile_networks(self.bundle.exported_networks())
         except (ValueError, RuntimeError) as error:
             raise BundleError(f"{path}: cannot be loaded ({str(error).splitlines()[0]})") from None
 

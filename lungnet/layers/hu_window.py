@@ -1,36 +1,41 @@
-"""The first layer of every network: HU in, the window scaled to -1..1 out."""
+"""The first layer of every network: HU in, windows scaled to -1..1 as channels out."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 
-class HUWindow(keras.layers.Layer):
-    """Clip Hounsfield units to a window and scale it linearly to -1..1.
+class HUWindows(keras.layers.Layer):
+    """Clip Hounsfield units to windows and scale each linearly to -1..1, a channel for each.
 
-    `y = 2 * (clip(x, low, high) - low) / (high - low) - 1`. As part of the network it travels with
+    `y = 2 * (clip(x, low, high) - low) / (high - low) - 1`. As part of the network they travel with
     the weights: a bundle cannot be fed with a window that it was not trained on.
 
     Args:
-        low_hu: lower end of the window.
-        high_hu: upper end, above `low_hu`.
+        windows_hu: (low, high) of each channel.
     """
 
-    def __init__(self, low_hu: float, high_hu: float, **kwargs: Any) -> None:
+    def __init__(self, windows_hu: Sequence[Sequence[float]], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.low_hu = low_hu
-        self.high_hu = high_hu
+        self.windows_hu = tuple((float(low), float(high)) for low, high in windows_hu)
 
     def call(self, hu: Any) -> Any:
-        """HU of any shape and number type to the layer's float type."""
-        clipped = ops.clip(ops.cast(hu, self.compute_dtype), self.low_hu, self.high_hu)
-        return (clipped - self.low_hu) * (2.0 / (self.high_hu - self.low_hu)) - 1.0
+        """HU of shape (batch, *size) to (batch, *size, windows), of the layer's float type."""
+        values = ops.cast(hu, self.compute_dtype)
+        return ops.stack(
+            [
+                (ops.clip(values, low, high) - low) * (2.0 / (high - low)) - 1.0
+                for low, high in self.windows_hu
+            ],
+            axis=-1,
+        )
 
     def compute_output_spec(self, hu: Any) -> Any:
-        """Same shape, float."""
-        return keras.KerasTensor(hu.shape, dtype=self.compute_dtype)
+        """One more axis, float."""
+        return keras.KerasTensor((*hu.shape, len(self.windows_hu)), dtype=self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments."""
-        return {**super().get_config(), "low_hu": self.low_hu, "high_hu": self.high_hu}
+        return {**super().get_config(), "windows_hu": self.windows_hu}

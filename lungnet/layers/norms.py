@@ -5,6 +5,8 @@ from typing import Any
 
 import keras
 
+from lungnet.layers.batch_norm import FusedBatchNormalization
+
 
 def group_norm(groups: int = 8, **options: Any) -> Any:
     """Group normalization (Wu and He 2018, arXiv:1803.08494) over `groups` groups of channels."""
@@ -17,7 +19,7 @@ def no_norm(name: str | None = None) -> Any:
 
 
 NORMS: dict[str, Callable[..., Any]] = {
-    "batch": keras.layers.BatchNormalization,  # Ioffe and Szegedy 2015, arXiv:1502.03167
+    "batch": FusedBatchNormalization,
     "group": group_norm,
     "layer": keras.layers.LayerNormalization,  # Ba et al. 2016, arXiv:1607.06450
     "none": no_norm,

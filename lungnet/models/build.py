@@ -12,8 +12,11 @@ from lungnet.config.lookup import build_choice, choose
 from lungnet.config.model import InputConfig, ModelConfig
 from lungnet.errors import ChoiceError
 from lungnet.layers import BAG_POOLINGS
-from lungnet.layers.hu_window import HUWindow
+from lungnet.layers.centre_distance import CentreDistance
+from lungnet.layers.hu_window import HUWindows
+from lungnet.layers.scalars import StandardizedScalars
 from lungnet.models.architectures import ARCHITECTURES, LayerFactory
+from lungnet.models.heads import HEADS
 
 
 def build_model(config: ModelConfig, input_config: InputConfig) -> keras.Model:
@@ -24,9 +27,11 @@ def build_model(config: ModelConfig, input_config: InputConfig) -> keras.Model:
         `volume`: `image` (batch, z, y, x).
         `bag`: `image` (batch, candidates, z, y, x) and `present` (batch, candidates), 1 for a
             candidate, 0 for filling.
+        With `input.scalars` also `scalars` (batch, columns), NaN where missing.
 
     Outputs, by name: `logit` (batch, 1), the log-odds of malignancy before calibration; for bags
-    also `weights` (batch, candidates), each candidate's share in the answer.
+    also `weights` (batch, candidates), each candidate's share in the answer; for nodules one for
+    each of `model.heads`, as described there.
 
     Args:
         config: the network.
@@ -37,6 +42,9 @@ def build_model(config: ModelConfig, input_config: InputConfig) -> keras.Model:
             too small.
     """
     _check_size(config, input_config)
+    if input_config.kind != "nodule" and (config.heads or config.test_symmetries != "none"):
+        key = "heads" if config.heads else "test_symmetries"
+        raise ChoiceError(f"model.{key}", f"is for nodules, not for a {input_config.kind}")
     try:
         return (
             _bag_model(config, input_config)
@@ -49,22 +57,25 @@ def build_model(config: ModelConfig, input_config: InputConfig) -> keras.Model:
 
 
 def _image_model(config: ModelConfig, input_config: InputConfig) -> keras.Model:
-    image = keras.Input(input_config.size, dtype="int16", name="image")
-    features = _encoder(config, input_config)(image)
-    logit = keras.layers.Dense(1, name="score")(features)
-    return keras.Model(
-        {"image": image},
-        {"logit": keras.layers.Identity(name="logit")(logit)},
-        name=input_config.kind,
-    )
+    inputs = {"image": keras.Input(input_config.size, dtype="int16", name="image")}
+    inputs |= _scalar_input(input_config)
+    encoded = _encoder(config, input_config)(inputs)
+    outputs = {"logit": keras.layers.Dense(1, name="score")(encoded["features"])}
+    outputs |= {head.name: encoded[head.name] for head in config.heads}
+    named = {name: keras.layers.Identity(name=name)(value) for name, value in outputs.items()}
+    return keras.Model(inputs, named, name=input_config.kind)
 
 
 def _bag_model(config: ModelConfig, input_config: InputConfig) -> keras.Model:
-    image = keras.Input((input_config.candidates, *input_config.size), dtype="int16", name="image")
-    present = keras.Input((input_config.candidates,), dtype="float32", name="present")
-    crops = ops.reshape(image, (-1, *input_config.size))
-    features = _encoder(config, input_config)(crops)
-    features = ops.reshape(features, (-1, input_config.candidates, features.shape[-1]))
+    count = input_config.candidates
+    image = keras.Input((count, *input_config.size), dtype="int16", name="image")
+    present = keras.Input((count,), dtype="float32", name="present")
+    scalars = _scalar_input(input_config)
+    crops = {"image": ops.reshape(image, (-1, *input_config.size))}
+    # The patient's numbers stand beside each of the candidates.
+    crops |= {name: ops.repeat(value, count, axis=0) for name, value in scalars.items()}
+    features = _encoder(config, input_config)(crops)["features"]
+    features = ops.reshape(features, (-1, count, features.shape[-1]))
     pooling = build_choice(
         BAG_POOLINGS, config.bag_pooling, "model.bag_pooling", name="bag_pooling"
     )
@@ -73,25 +84,49 @@ def _bag_model(config: ModelConfig, input_config: InputConfig) -> keras.Model:
         "logit": keras.layers.Identity(name="logit")(logit),
         "weights": keras.layers.Identity(name="weights")(weights),
     }
-    return keras.Model({"image": image, "present": present}, outputs, name="bag")
+    return keras.Model({"image": image, "present": present, **scalars}, outputs, name="bag")
+
+
+def _scalar_input(input_config: InputConfig) -> dict[str, Any]:
+    if not input_config.scalars:
+        return {}
+    shape = (len(input_config.scalars),)
+    return {"scalars": keras.Input(shape, dtype="float32", name="scalars")}
 
 
 def _encoder(config: ModelConfig, input_config: InputConfig) -> keras.Model:
-    """From one crop (batch, *size) of HU to its feature vector (batch, channels)."""
+    """From one crop (batch, *size) of HU to `features` (batch, channels), and to the heads."""
     layers = LayerFactory(config, len(input_config.size))
-    image = keras.Input(input_config.size, dtype="int16", name="crop")
-    x = HUWindow(*input_config.window_hu, name="window")(image)
-    x = choose(ARCHITECTURES, config.architecture, "model.architecture")(
-        ops.expand_dims(x, -1), config, layers
-    )
-    x = _global_pooling(config, layers.dimensions)(x)
+    image = keras.Input(input_config.size, dtype="int16", name="image")
+    scalars = _scalar_input(input_config)
+    x = HUWindows(input_config.windows_hu, name="window")(image)
+    if input_config.centre_distance:
+        x = CentreDistance(name="centre_distance")(x)
+    stages = choose(ARCHITECTURES, config.architecture, "model.architecture")(x, config, layers)
+    features = _global_pooling(config, layers.dimensions)(stages[-1])
+    if scalars:
+        standardized = StandardizedScalars(
+            [scalar.log for scalar in input_config.scalars], name="scalars_standardized"
+        )
+        features = keras.layers.Concatenate(name="features_and_scalars")(
+            [features, standardized(scalars["scalars"])]
+        )
+    features = _hidden(features, config, layers)
+    outputs = {"features": features} | {
+        head.name: choose(HEADS, head.name, "model.heads")(stages, features, layers)
+        for head in config.heads
+    }
+    return keras.Model({"image": image, **scalars}, outputs, name="encoder")
+
+
+def _hidden(x: Any, config: ModelConfig, layers: LayerFactory) -> Any:
+    """Fully connected layers, and dropout before each and before the head."""
     for number, units in enumerate(config.hidden, 1):
         name = f"hidden{number}"
         x = keras.layers.Dropout(config.dropout, name=f"{name}_dropout")(x)
         activation = layers.activation(f"{name}_activation")
         x = activation(keras.layers.Dense(units, kernel_initializer="he_normal", name=name)(x))
-    x = keras.layers.Dropout(config.dropout, name="dropout")(x)
-    return keras.Model(image, x, name="encoder")
+    return keras.layers.Dropout(config.dropout, name="dropout")(x)
 
 
 def _global_pooling(config: ModelConfig, dimensions: int) -> Any:

@@ -23,7 +23,12 @@ MANIFEST, CONFIG, PREPARATION, CALIBRATION, TRAINING = (
     "training.json",
 )
 WEIGHTS, NETWORK = "model.weights.h5", "openvino/network.xml"
-EXPECTED = (CONFIG, PREPARATION, CALIBRATION, TRAINING, WEIGHTS, NETWORK, "openvino/network.bin")
+OF_A_NETWORK = (WEIGHTS, NETWORK, "openvino/network.bin")
+DESCRIPTIONS = (CONFIG, PREPARATION, CALIBRATION, TRAINING)
+NETWORKS = "networks"
+"""Folder of an ensemble's networks, each in one of its own: `networks/00`, `networks/01`, ..."""
+
+MOST_NETWORKS = 100
 
 LARGEST_DESCRIPTION_BYTES = 10_000_000
 """A JSON file above this is refused before it is read."""
@@ -44,6 +49,7 @@ class Bundle:
         calibration: numbers that turn a logit into a probability.
         training: how it was trained: patients, epochs, figures, `synthetic`.
         model_hash: 16 hexadecimal digits over all its files.
+        networks: how many it holds.
     """
 
     path: Path
@@ -53,10 +59,16 @@ class Bundle:
     training: Mapping[str, Any]
     model_hash: str
 
-    @property
-    def network(self) -> Path:
-        """The exported network."""
-        return self.path / NETWORK
+    networks: int = 1
+
+    def exported_networks(self) -> list[Path]:
+        """The exported networks, whose logits are averaged."""
+        return [self.path / place / NETWORK for place in network_folders(self.networks)]
+
+
+def network_folders(count: int) -> list[str]:
+    """Where the networks of a bundle lie in it: one beside the rest, several in `networks/`."""
+    return [f"{NETWORKS}/{number:02d}" for number in range(count)] if count > 1 else ["."]
 
 
 def seal(folder: Path) -> None:
@@ -93,6 +105,7 @@ def open_bundle(path: Path) -> Bundle:
         calibration=calibration,
         training=training,
         model_hash=canonical_hash(manifest)[:16],
+        networks=_count_networks(set(manifest["files"])),
     )
 
 
@@ -102,10 +115,10 @@ def write_bundle(path: Path, files: Mapping[str, str], fill: Any) -> None:
     Args:
         path: its folder.
         files: names and texts of the plain files.
-        fill: called with the unfinished folder, writes the weights and the exported network.
+        fill: called with the unfinished folder, writes each network's weights and export into its
+            folder, as `network_folders` names them.
     """
     with replacing(path) as folder:
-        (folder / NETWORK).parent.mkdir(parents=True)
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
         fill(folder)
@@ -123,13 +136,10 @@ def _checked_manifest(path: Path) -> dict[str, Any]:
         is_ours = False
     if not is_ours:
         raise BundleError(f"{path}: {MANIFEST} was altered")
-    files = body["files"]
-    if (
-        not isinstance(files, dict)
-        or set(files) != set(EXPECTED)
-        or set(_names(path)) != set(files)
-    ):
-        strange = sorted(set(_names(path)) ^ set(EXPECTED))
+    files, names = body["files"], set(_names(path))
+    expected = _expected_names(names)
+    if not isinstance(files, dict) or set(files) != expected or names != expected:
+        strange = sorted(names ^ expected)
         raise BundleError(
             f"{path}: missing or unexpected in a bundle: {', '.join(strange) or MANIFEST}"
         )
@@ -145,6 +155,17 @@ def _checked_manifest(path: Path) -> dict[str, Any]:
                 "again"
             )
     return body
+
+
+def _count_networks(names: set[str]) -> int:
+    return len({name.split("/")[1] for name in names if name.startswith(f"{NETWORKS}/")}) or 1
+
+
+def _expected_names(names: set[str]) -> set[str]:
+    """What a bundle with as many networks as these names tell of consists of."""
+    places = network_folders(min(_count_networks(names), MOST_NETWORKS))
+    of_networks = {f"{place}/{name}" for place in places for name in OF_A_NETWORK}
+    return set(DESCRIPTIONS) | {name.removeprefix("./") for name in of_networks}
 
 
 def _manifest_bytes(body: Mapping[str, Any]) -> bytes:

@@ -1,7 +1,8 @@
 """What a training is at the end of an epoch, and the Keras callback that keeps it on disk."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,25 +24,54 @@ class TrainingState:
     Attributes:
         epoch: epochs done.
         history: a row per epoch.
-        best_epoch: the epoch with the lowest validation loss, counted from 0; -1 before the first.
-        best: the network's variables after it.
+        best_epoch: the epoch with the lowest validation loss, or the last where nothing is
+            validated, counted from 0; -1 before the first.
+        best: the network's variables after it, the averaged weights where these are kept.
     """
 
-    def __init__(self, network: keras.Model, optimizer: Any) -> None:
+    def __init__(self, network: keras.Model, optimizer: Any, weights: list[Any]) -> None:
+        """Start before the first epoch.
+
+        Args:
+            network: what is trained.
+            optimizer: built with `weights`.
+            weights: the network's trainable variables, in the optimizer's order.
+        """
         self.network = network
         self.optimizer = optimizer
+        self.weights = weights
         self.epoch = 0
         self.history: list[dict[str, float]] = []
         self.best_epoch = -1
         self.best: list[NDArray[Any]] = []
 
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The averaged weights stand in the network meanwhile, where the optimizer keeps them."""
+        if not self.optimizer.use_ema:
+            yield
+            return
+        kept = [_copied(variable) for variable in self.weights]
+        self.optimizer.finalize_variable_values(self.weights)
+        try:
+            yield
+        finally:
+            for variable, value in zip(self.weights, kept, strict=True):
+                variable.assign(value)
+
     def end_epoch(self, row: dict[str, float]) -> None:
         """Count an epoch and remember its weights if they are the best so far."""
         self.history.append(row)
         self.epoch += 1
-        if self.best_epoch < 0 or row["val_loss"] < self.history[self.best_epoch]["val_loss"]:
+        is_best = (
+            self.best_epoch < 0
+            or "val_loss" not in row
+            or row["val_loss"] < self.history[self.best_epoch]["val_loss"]
+        )
+        if is_best:
             self.best_epoch = self.epoch - 1
-            self.best = [_copied(variable) for variable in self.network.variables]
+            with self.averaged():
+                self.best = [_copied(variable) for variable in self.network.variables]
 
     def is_over(self, config: TrainingConfig) -> bool:
         """Whether all epochs are done, or validation has not improved for too long."""
@@ -128,9 +158,20 @@ class CheckpointCallback(keras.callbacks.Callback):
         self.epoch_done = epoch_done
         self.has_diverged = False
 
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """What is validated is what would be kept."""
+        del logs
+        self._validated = self.state.averaged()
+        self._validated.__enter__()
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        """The training goes on from the weights as they were."""
+        del logs
+        self._validated.__exit__(None, None, None)
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep the epoch, or stop where it must not be kept."""
-        row = {"epoch": float(epoch)} | {name: float(value) for name, value in (logs or {}).items()}
+        row = {"epoch": float(epoch)} | _figures(logs or {})
         if not all(math.isfinite(value) for value in row.values()):
             self.has_diverged = True
             self.model.stop_training = True
@@ -141,3 +182,15 @@ class CheckpointCallback(keras.callbacks.Callback):
         self.epoch_done(row)
         if self.state.is_over(self.training):
             self.model.stop_training = True
+
+
+def _figures(logs: dict[str, Any]) -> dict[str, float]:
+    """Loss and AUC of an epoch; of several heads malignancy's, which is what stops a training."""
+    figures = {}
+    for prefix in ("", "val_"):
+        for name in ("loss", "auc"):
+            of_malignancy = f"{prefix}logit_{name}"
+            key = of_malignancy if of_malignancy in logs else f"{prefix}{name}"
+            if key in logs:
+                figures[f"{prefix}{name}"] = float(logs[key])
+    return figures

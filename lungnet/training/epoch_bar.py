@@ -17,7 +17,9 @@ class EpochBar:
     """Shows where a training stands; early stopping may end it before the bar is full."""
 
     def __init__(self, experiment: Experiment) -> None:
-        networks = experiment.data.folds + 1 if experiment.data.folds else 1
+        judges = experiment.data.folds + 1 if experiment.data.folds else 1
+        ensemble = experiment.training.ensemble
+        networks = judges * max(1, ensemble.folds) * ensemble.seeds
         is_shown = log.getEffectiveLevel() <= logging.INFO
         self.bar = tqdm(
             total=networks * experiment.training.epochs,
@@ -40,10 +42,9 @@ class EpochBar:
 
     def epoch_done(self, network: str, row: dict[str, float]) -> None:
         """Show an epoch's losses."""
-        text = (
-            f"loss {row['loss']:.3f}, validation loss {row['val_loss']:.3f}, AUC "
-            f"{row['val_auc']:.3f}"
-        )
+        text = f"loss {row['loss']:.3f}"
+        if "val_loss" in row:
+            text += f", validation loss {row['val_loss']:.3f}, AUC {row['val_auc']:.3f}"
         self.bar.set_postfix_str(f"{network}: {text}", refresh=False)
         self.bar.update()
         now = time.monotonic()

@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import tempfile
+from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ import openvino
 
 from lungnet.config.experiment import Experiment
 from lungnet.config.load import dump_experiment
-from lungnet.config.model import InputConfig
-from lungnet.datasets.cohort import Cohort, Inputs
+from lungnet.datasets.batches import TaskBatches
+from lungnet.datasets.cohort import Inputs
+from lungnet.datasets.crop_recipe import recipe_settings
 from lungnet.errors import ExportError, MachineError
 from lungnet.models.bundle import (
     CALIBRATION,
@@ -27,45 +29,48 @@ from lungnet.models.bundle import (
     PREPARATION,
     TRAINING,
     WEIGHTS,
+    network_folders,
     write_bundle,
 )
 from lungnet.models.exported_network import LOGIT, compile_network
+from lungnet.training.judging import shown_network
 
 log = logging.getLogger("lungnet")
 
 LARGEST_DIFFERENCE = 1e-4
-"""Between the logits of Keras and of the exported network; above it the export is refused."""
+"""Between the logits of Keras and of the exported network, as a share of the largest logit where
+that is above 1; beyond it the export is refused."""
 
 
 def make_bundle(
     path: Path,
-    network: keras.Model,
+    networks: Sequence[keras.Model],
+    batches: TaskBatches,
     experiment: Experiment,
-    cohort: Cohort,
     summary: dict[str, Any],
 ) -> None:
-    """Write a bundle and prove its exported network against Keras on real inputs.
+    """Write a bundle and prove its exported networks against Keras on real inputs.
 
     Args:
         path: folder of the bundle.
-        network: trained.
+        networks: trained; their logits are averaged.
+        batches: give the inputs of the proof.
         experiment: resolved configuration.
-        cohort: gives the inputs of the proof.
         summary: `calibration` (numbers) and `training` (what a reader should know).
 
     Raises:
-        ExportError: the exported network differs by more than `LARGEST_DIFFERENCE`.
+        ExportError: an exported network differs by more than `LARGEST_DIFFERENCE`.
     """
-    probe = _probe(cohort, experiment.input)
-    expected = network.predict(probe, verbose=0)["logit"]
-    export = _exported(network)
-    difference = float(np.abs(compile_network(export)(probe)[LOGIT] - expected).max())
-    if not difference <= LARGEST_DIFFERENCE:
-        raise ExportError(
-            f"the exported network differs from Keras by {difference:.2g} in the logit; at most "
-            f"{LARGEST_DIFFERENCE:g} is accepted"
-        )
-    preparation = {"hash": cohort.preparation_hash, "settings": experiment.preparation.rules()}
+    probe = batches.inputs(range(min(4, len(batches.cohort))))
+    shown = [shown_network(experiment, network) for network in networks]
+    exports = [_exported(network) for network in shown]
+    difference = max(
+        _difference(network, export, probe) for network, export in zip(shown, exports, strict=True)
+    )
+    preparation = {
+        "hash": batches.cohort.preparation_hash,
+        "settings": recipe_settings(experiment.preparation, experiment.input),
+    }
     files = {
         CONFIG: dump_experiment(experiment),
         PREPARATION: _json(preparation),
@@ -74,10 +79,13 @@ def make_bundle(
     }
 
     def fill(folder: Path) -> None:
-        """Write the weights and the exported network."""
+        """Write the weights and the exported networks."""
+        places = network_folders(len(networks))
         try:
-            network.save_weights(folder / WEIGHTS)
-            openvino.save_model(export, folder / NETWORK, compress_to_fp16=False)
+            for network, export, place in zip(networks, exports, places, strict=True):
+                (folder / place / NETWORK).parent.mkdir(parents=True)
+                network.save_weights(folder / place / WEIGHTS)
+                openvino.save_model(export, folder / place / NETWORK, compress_to_fp16=False)
         except RuntimeError as error:  # neither HDF5 nor OpenVINO tells a full disk as an OSError
             raise MachineError(
                 f"{path}: the network cannot be written, most likely because the disk is full; "
@@ -86,8 +94,25 @@ def make_bundle(
 
     write_bundle(path, files, fill)
     log.info(
-        "bundle: the exported network differs from Keras by at most %.1g in the logit", difference
+        "bundle: the exported network differs from Keras by at most %.1g of the logit", difference
     )
+
+
+def _difference(network: keras.Model, export: Any, probe: Inputs) -> float:
+    """Of the logits, as a share of the largest where that is above 1.
+
+    Raises:
+        ExportError: it is above `LARGEST_DIFFERENCE`.
+    """
+    expected = network.predict(probe, verbose=0)[LOGIT]
+    scale = max(1.0, float(np.abs(expected).max()))
+    difference = float(np.abs(compile_network(export)(probe)[LOGIT] - expected).max()) / scale
+    if not difference <= LARGEST_DIFFERENCE:
+        raise ExportError(
+            f"the exported network differs from Keras by {difference:.2g} of the logit; at most "
+            f"{LARGEST_DIFFERENCE:g} is accepted"
+        )
+    return difference
 
 
 def _exported(network: keras.Model) -> Any:
@@ -103,12 +128,6 @@ def _exported(network: keras.Model) -> Any:
         path = Path(folder) / "network.xml"
         network.export(str(path), format="openvino", verbose=False)
         return openvino.Core().read_model(path, path.with_suffix(".bin")).clone()
-
-
-def _probe(cohort: Cohort, input_config: InputConfig) -> Inputs:
-    rows = range(min(4, len(cohort)))
-    samples = [cohort.read(row, (0,) * len(input_config.size)) for row in rows]
-    return {name: np.stack([sample[name] for sample in samples]) for name in samples[0]}
 
 
 def _json(value: Any) -> str:

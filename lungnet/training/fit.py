@@ -2,25 +2,29 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from lungnet.config.model import InputConfig, ModelConfig
-from lungnet.config.training import OptimizerConfig, TrainingConfig
-from lungnet.datasets.batches import TaskBatches, plain_batches, with_cohort_errors
-from lungnet.datasets.cohort import Cohort
+from lungnet.config.model import HeadConfig, InputConfig, ModelConfig
+from lungnet.config.training import LossConfig, OptimizerConfig, TrainingConfig
+from lungnet.datasets.batches import TaskBatches, with_cohort_errors
+from lungnet.datasets.targets import LOGIT
 from lungnet.errors import NonFiniteLossError
 from lungnet.models.build import build_model
 from lungnet.training.checkpoint_callback import CheckpointCallback, EpochDone, TrainingState
 from lungnet.training.checkpoints import load_checkpoint
 from lungnet.training.determinism import set_up
+from lungnet.training.losses import HEAD_LOSSES, LabelAUC, MalignancyLoss
 from lungnet.training.optimizer import build_optimizer
 
 log = logging.getLogger("lungnet")
+
+Outputs = dict[str, NDArray[np.float64]]
+"""What a network says of some samples, by the names of its outputs."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ def fit(
     batches: TaskBatches,
     task: Task,
     recipe: tuple[OptimizerConfig, TrainingConfig],
+    heads: Sequence[HeadConfig],
     epoch_done: EpochDone,
 ) -> Trained:
     """Train a network, going on from the newest checkpoint in the task's folder.
@@ -83,6 +88,7 @@ def fit(
         batches: what it is trained and stopped on.
         task: where its state is kept.
         recipe: the optimizer and the loop.
+        heads: further outputs of the network, and what they weigh.
         epoch_done: told of each epoch.
 
     Raises:
@@ -92,12 +98,15 @@ def fit(
     """
     optimizer, training = recipe
     steps = batches.schedule.steps * training.epochs
-    trainer = _compiled(network, optimizer, training.label_smoothing, steps)
-    state = TrainingState(network=network, optimizer=trainer.optimizer)
+    trainer = _compiled(network, batches, heads, optimizer, training.loss, steps)
+    state = TrainingState(network, trainer.optimizer, trainer.trainable_variables)
     checkpoint = load_checkpoint(task.checkpoints, task.run_hash)
     if checkpoint is not None:
         state.restore(checkpoint)
         log.info("%s: going on after epoch %d", task.name, checkpoint.epoch)
+    elif batches.targets.scalars is not None:
+        scalars = batches.targets.scalars[np.asarray(batches.schedule.rows)]
+        network.get_layer("encoder").get_layer("scalars_standardized").fit_to(scalars)
     if not state.is_over(training):
         callback = CheckpointCallback(state, task.checkpoints, task.run_hash, training, epoch_done)
         _run_epochs(trainer, batches, task, callback)
@@ -105,28 +114,22 @@ def fit(
     return Trained(network, state.history, state.best_epoch)
 
 
-def predict_logits(
-    network: keras.Model,
-    cohort: Cohort,
-    rows: Sequence[int],
-    input_config: InputConfig,
-    batch_size: int,
-) -> NDArray[np.float64]:
-    """Logits of rows in their order, shape (len(rows),)."""
-    with with_cohort_errors(cohort) as readable:
-        batches = plain_batches(readable, rows, batch_size, input_config)
-        return np.asarray(network.predict(batches, verbose=0)["logit"], np.float64).ravel()
+def predict(network: keras.Model, batches: TaskBatches, rows: Sequence[int]) -> Outputs:
+    """The outputs for rows in their order, float64, the first axis the rows."""
+    with with_cohort_errors(batches) as readable:
+        inputs = readable.plain(rows).map(lambda inputs, targets: inputs)
+        outputs = network.predict(inputs, verbose=0)
+    return {name: np.asarray(values, np.float64) for name, values in outputs.items()}
 
 
 def _run_epochs(
     trainer: keras.Model, batches: TaskBatches, task: Task, callback: CheckpointCallback
 ) -> None:
     epochs = range(callback.state.epoch, callback.training.epochs)
-    with with_cohort_errors(batches.cohort) as readable:
-        read = replace(batches, cohort=readable)
+    with with_cohort_errors(batches) as readable:
         trainer.fit(
-            read.training(epochs),
-            validation_data=read.held_out(),
+            readable.training(epochs),
+            validation_data=readable.held_out(),
             steps_per_epoch=batches.schedule.steps,
             initial_epoch=epochs.start,
             epochs=epochs.stop,
@@ -144,14 +147,30 @@ def _run_epochs(
 
 
 def _compiled(
-    network: keras.Model, optimizer: OptimizerConfig, label_smoothing: float, steps: int
+    network: keras.Model,
+    batches: TaskBatches,
+    heads: Sequence[HeadConfig],
+    optimizer: OptimizerConfig,
+    loss: LossConfig,
+    steps: int,
 ) -> keras.Model:
-    trainer = keras.Model(network.inputs, network.output["logit"])
+    weights = {LOGIT: 1.0} | {head.name: head.weight for head in heads}
+    losses = {LOGIT: MalignancyLoss(loss, _label_weights(batches, loss))}
+    trainer = keras.Model(network.inputs, {name: network.output[name] for name in weights})
     trainer.compile(
         optimizer=build_optimizer(optimizer, steps),
-        loss=keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=label_smoothing),
-        metrics=[keras.metrics.AUC(from_logits=True, name="auc")],
+        loss=losses | {head.name: HEAD_LOSSES[head.name] for head in heads},
+        loss_weights=weights,
+        metrics={LOGIT: LabelAUC(from_logits=True, name="auc")},
         jit_compile=False,
     )
     trainer.optimizer.build(trainer.trainable_variables)
     return trainer
+
+
+def _label_weights(batches: TaskBatches, loss: LossConfig) -> tuple[float, float]:
+    """Of samples of label 0 and 1 in the loss; their mean over the training rows is 1."""
+    if not loss.balance:
+        return 1.0, 1.0
+    positive = float(batches.cohort.table["label"].iloc[list(batches.schedule.rows)].mean())
+    return 0.5 / (1 - positive), 0.5 / positive

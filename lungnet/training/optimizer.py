@@ -1,4 +1,4 @@
-"""AdamW with warm-up and a cosine, decay spared where it does harm."""
+"""The optimizer: warm-up and a cosine, decay spared where it does harm, an average of the weights."""
 
 from typing import Any
 
@@ -6,18 +6,19 @@ import keras
 
 from lungnet.config.training import OptimizerConfig
 
-SPARED = ("bias", "gamma", "beta", "alpha", "p", "leak")
+SPARED = ("bias", "gamma", "beta", "alpha", "p", "leak", "missing")
 """Variables without weight decay: biases, norms, learned slopes (He et al. 2015: decay would pull
-PReLU to ReLU), the leak."""
+PReLU to ReLU), the leak, what stands for a missing number."""
 
 FINAL_SHARE = 0.01
 """The learning rate ends at this share of its peak."""
 
 
 def build_optimizer(config: OptimizerConfig, steps: int) -> Any:
-    """An optimizer whose schedule covers `steps` steps; the step count is part of its state.
+    """An optimizer whose schedule covers `steps` batches; the step count is part of its state.
 
-    Decoupled weight decay (Loshchilov and Hutter 2019, arXiv:1711.05101).
+    Decoupled weight decay (Loshchilov and Hutter 2019, arXiv:1711.05101). Averages of the weights
+    and gradients that are accumulated are part of its state too.
     """
     warmup = int(config.warmup * steps)
     rate = keras.optimizers.schedules.CosineDecay(
@@ -27,8 +28,17 @@ def build_optimizer(config: OptimizerConfig, steps: int) -> Any:
         decay_steps=max(1, steps - warmup),
         alpha=FINAL_SHARE,
     )
-    optimizer = keras.optimizers.AdamW(
-        rate, weight_decay=config.weight_decay, clipnorm=None, global_clipnorm=config.clip_norm
+    shared = {
+        "weight_decay": config.weight_decay,
+        "global_clipnorm": config.clip_norm,
+        "use_ema": config.average > 0,
+        "ema_momentum": config.average,
+        "gradient_accumulation_steps": config.accumulate if config.accumulate > 1 else None,
+    }
+    optimizer = (
+        keras.optimizers.AdamW(rate, **shared)
+        if config.name == "adamw"
+        else keras.optimizers.SGD(rate, config.momentum, nesterov=config.momentum > 0, **shared)
     )
     # Keras asks by the name of the variable, on TensorFlow by that of the tensor behind it:
     # `kernel`, or `conv2d/kernel:0`.

@@ -1,27 +1,69 @@
 """An experiment made ready to train: its network, cohort and splits, each validated once."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
 
 from lungnet.config.experiment import Experiment
+from lungnet.config.training import EnsembleConfig
 from lungnet.datasets.cohort import Cohort
 from lungnet.datasets.cohort_kinds import load_cohort
 from lungnet.datasets.splits import draw_splits
+from lungnet.datasets.targets import OUTLINE, Targets, cohort_targets
 from lungnet.errors import ChoiceError, ConfigError
 from lungnet.files import canonical_hash
-from lungnet.run_folder import TEST, TRAIN
+from lungnet.run_folder import TEST, TRAIN, VALIDATION
 from lungnet.seeds import derive
 from lungnet.training.fit import new_network
 
+log = logging.getLogger("lungnet")
+
 MAIN = "main"
-"""Name of the only network of a run without folds."""
+"""Name of the only judge of a run without folds."""
 
 FINAL = "final"
-"""Name of the network in the bundle of a cross-validated run: trained on everybody but its
+"""Name of the judge in the bundle of a cross-validated run: trained on everybody but its
 validation patients."""
+
+INNER = "inner"
+"""In the split of a member: training rows of an inner fold that this member never saw."""
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One network.
+
+    Attributes:
+        name: of its folders and of its random streams.
+        split: the part that each row of the cohort plays: train, validation, inner or test.
+    """
+
+    name: str
+    split: pd.Series
+
+    def rows(self, *parts: str) -> list[int]:
+        """Numbers of the rows that play one of these parts."""
+        return [int(row) for row in np.flatnonzero(self.split.isin(parts))]
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """One network or several whose logits are averaged, trained on the same patients.
+
+    Attributes:
+        name: "main", "fold-0", ..., "final".
+        split: the part that each row plays: train, validation or test.
+        members: its networks.
+    """
+
+    name: str
+    split: pd.Series
+    members: tuple[Member, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,33 +71,50 @@ class TrainingPlan:
     """What is trained on whom.
 
     Attributes:
-        first_network: untrained, seeded for the first task.
+        experiment: the whole configuration.
+        first_network: untrained, seeded for the first member.
         cohort: all samples.
-        splits: for each network that judges held-out samples, the split of each row.
-        has_folds: whether the splits are folds, and one more network goes into the bundle.
+        targets: what the outputs are held to.
+        splits: for each judge of held-out samples, the split of each row.
     """
 
+    experiment: Experiment
     first_network: keras.Model
     cohort: Cohort
+    targets: Targets
     splits: list[pd.Series]
-    has_folds: bool
 
-    def tasks(self) -> Iterator[tuple[str, pd.Series]]:
-        """Name and split of each network, the last of which goes into the bundle."""
+    @property
+    def has_folds(self) -> bool:
+        """Whether the splits are folds, and one more judge goes into the bundle."""
+        return bool(self.experiment.data.folds)
+
+    def judges(self) -> Iterator[Judge]:
+        """Each judge, the last of which goes into the bundle."""
         if not self.has_folds:
-            yield MAIN, self.splits[0]
+            yield self._judge(MAIN, self.splits[0])
             return
         for fold, split in enumerate(self.splits):
-            yield f"fold-{fold}", split
+            yield self._judge(f"fold-{fold}", split)
         # Nobody is held out: the first fold's validation patients stop the training.
-        yield FINAL, self.splits[0].replace(TEST, TRAIN)
+        yield self._judge(FINAL, self.splits[0].replace(TEST, TRAIN))
+
+    def learned_heads(self) -> list[str]:
+        """Names of the heads whose truth the cohort knows; the others learn nothing."""
+        known = [name for name, values in self.targets.numbers.items() if np.isfinite(values).any()]
+        if self.cohort.knows_outlines:
+            known.append(OUTLINE)
+        return [head.name for head in self.experiment.model.heads if head.name in known]
 
     def data_hashes(self) -> dict[str, str]:
         """What a run is bound to beside its configuration, by what people call it."""
         table = self.cohort.table
+        numbers = {name: values.tolist() for name, values in sorted(self.targets.numbers.items())}
+        scalars = self.targets.scalars
+        known = [numbers, None if scalars is None else scalars.tolist()]
         return {
             "samples": canonical_hash(table[["patient_id", "series_uid"]].to_numpy().tolist()),
-            "labels": canonical_hash(table["label"].tolist()),
+            "labels": canonical_hash([table["label"].tolist(), repr(known)]),
             "values": self.cohort.content_hash,
             "splits": canonical_hash(self.split_table()[["split", "fold"]].to_numpy().tolist()),
         }
@@ -68,8 +127,34 @@ class TrainingPlan:
         folds = [table.assign(split=split, fold=fold) for fold, split in enumerate(self.splits)]
         return pd.concat(folds, ignore_index=True)
 
+    def _judge(self, name: str, split: pd.Series) -> Judge:
+        ensemble, seed = self.experiment.training.ensemble, self.experiment.seed
+        return Judge(name, split, _members(name, split, self.cohort.table, ensemble, seed))
 
-def task_seed(experiment: Experiment, name: str) -> int:
+
+def _members(
+    judge: str, split: pd.Series, table: pd.DataFrame, ensemble: EnsembleConfig, seed: int
+) -> tuple[Member, ...]:
+    splits = {judge: split}
+    if ensemble.folds:
+        training = np.flatnonzero(split == TRAIN)
+        rows = table.iloc[training]
+        folds = StratifiedGroupKFold(
+            ensemble.folds, shuffle=True, random_state=derive(seed, "inner", judge) % 2**32
+        ).split(rows, rows["label"], rows["patient_id"])
+        splits = {}
+        for number, (_, unseen) in enumerate(folds):
+            inner = split.copy()
+            inner.iloc[training[unseen]] = INNER
+            splits[f"{judge}-inner-{number}"] = inner
+    return tuple(
+        Member(name if ensemble.seeds == 1 else f"{name}-seed-{repeat}", inner_split)
+        for name, inner_split in splits.items()
+        for repeat in range(ensemble.seeds)
+    )
+
+
+def member_seed(experiment: Experiment, name: str) -> int:
     """The seed of everything random in the training of one network."""
     return derive(experiment.seed, "training", name)
 
@@ -81,11 +166,38 @@ def make_plan(experiment: Experiment) -> TrainingPlan:
         ConfigError: a name or option that does not exist; names file and line.
         InputError: the cohort cannot be read or split.
     """
-    first = "fold-0" if experiment.data.folds else MAIN
+    model, shown = experiment.model, experiment.input
     try:
-        network = new_network(experiment.model, experiment.input, task_seed(experiment, first))
-        cohort = load_cohort(experiment.data, experiment.input, experiment.preparation)
+        _check_unseen(experiment)
+        network = new_network(model, shown, 0)
+        cohort = load_cohort(experiment.data, shown, experiment.preparation)
+        heads = [head.name for head in model.heads]
+        share = experiment.training.loss.soft_targets
+        targets = cohort_targets(cohort.table, shown, heads, share)
     except ChoiceError as error:
         raise ConfigError(f"{experiment.where(error.key)}: {error}") from None
     splits = draw_splits(cohort.table, experiment.data, experiment.seed)
-    return TrainingPlan(network, cohort, splits, bool(experiment.data.folds))
+    plan = TrainingPlan(experiment, network, cohort, targets, splits)
+    unknown = sorted(set(heads) - set(plan.learned_heads()))
+    if unknown:
+        log.warning("the cohort knows nothing for %s; they learn nothing", " and ".join(unknown))
+    first = next(plan.judges()).members[0].name
+    seeded = new_network(model, shown, member_seed(experiment, first))
+    return TrainingPlan(experiment, seeded, cohort, targets, splits)
+
+
+def _check_unseen(experiment: Experiment) -> None:
+    """Calibration needs patients that were not trained on; they are kept apart in one way."""
+    validates, inner = experiment.data.split.validation > 0, experiment.training.ensemble.folds
+    if validates and inner:
+        raise ChoiceError(
+            "training.ensemble.folds",
+            "keep patients apart for the calibration, as data.split.validation does; expected "
+            "one of the two to be 0",
+        )
+    if not validates and not inner and experiment.evaluation.calibration != "none":
+        raise ChoiceError(
+            "data.split.validation",
+            "is 0, so that nobody is left to fit the calibration on; give training.ensemble.folds, "
+            "or set evaluation.calibration to none",
+        )

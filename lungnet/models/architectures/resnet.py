@@ -8,18 +8,21 @@ from lungnet.config.model import ModelConfig
 from lungnet.models.architectures.layer_factory import LayerFactory
 
 
-def resnet(x: Any, config: ModelConfig, layers: LayerFactory) -> Any:
+def resnet(x: Any, config: ModelConfig, layers: LayerFactory) -> list[Any]:
     """Stages of `blocks` pre-activation residual blocks, pooled between stages.
 
     He et al. 2016, arXiv:1603.05027.
     """
     x = layers.convolution("stem_conv", config.channels[0], stride=config.stem_stride)(x)
+    stages = []
     for stage, channels in enumerate(config.channels, 1):
         for block in range(1, config.blocks + 1):
             x = _block(x, channels, layers, f"stage{stage}_block{block}")
+        stages.append(x)
         if stage < len(config.channels):
             x = layers.pooling(f"stage{stage}_pool", channels)(x)
-    return layers.activation("last_activation")(layers.norm("last_norm")(x))
+    stages[-1] = layers.activation("last_activation")(layers.norm("last_norm")(x))
+    return stages
 
 
 def _block(x: Any, channels: int, layers: LayerFactory, name: str) -> Any:
