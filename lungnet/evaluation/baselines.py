@@ -1,6 +1,7 @@
 """What a model must beat.
 
-Saying the prevalence to everyone, and looking at the largest diameter alone.
+Saying the prevalence to everyone, looking at the largest diameter alone, and a simple model of
+diameter and brightness.
 """
 
 from dataclasses import dataclass
@@ -9,10 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lungnet.errors import PredictionsError
 from lungnet.evaluation.calibration import fit_calibration
 from lungnet.evaluation.curves import Curve, roc_curve
 from lungnet.evaluation.intervals import Floats, Interval, Ints, proportion, roc_auc, roc_auc_gain
-from lungnet.evaluation.thresholds import most_accurate, references
+from lungnet.evaluation.predictions_csv import quoted
+from lungnet.evaluation.thresholds import choose_threshold, most_accurate, references
 
 EPSILON = float(np.finfo(np.float64).eps)
 """scikit-learn's clipping of probabilities before the logarithm."""
@@ -137,4 +140,79 @@ def largest_diameter(
         float(brier_scores(labels, p).mean()),
         float(np.median(thresholds)),
         roc_curve(labels, diameters),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class DiameterAndBrightness:
+    """What size and brightness alone say, as a probability that the table brings along.
+
+    `roc_auc_gain` is the model's AUC less this one's, paired; `threshold` was chosen for it as the
+    model's was, on the same rows.
+    """
+
+    roc_auc: Interval
+    roc_auc_gain: Interval
+    accuracy: Interval
+    log_loss: float
+    brier: float
+    threshold: float
+    curve: Curve
+
+    @property
+    def is_beaten(self) -> bool:
+        """Whether the model ranks better beyond chance: the gain's lower bound is above 0."""
+        return self.roc_auc_gain.low > 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Keys as the attributes, without the curve."""
+        intervals = {
+            name: getattr(self, name).to_json() for name in ("roc_auc", "roc_auc_gain", "accuracy")
+        }
+        return intervals | {
+            "log_loss": self.log_loss,
+            "brier": self.brier,
+            "threshold": self.threshold,
+        }
+
+
+def diameter_and_brightness(
+    table: pd.DataFrame, rows: pd.DataFrame, patients: Ints
+) -> DiameterAndBrightness | None:
+    """Score the column `diameter_and_brightness` of `rows`; None where no row has one.
+
+    Args:
+        table: all predictions; where the threshold is learned from.
+        rows: those that are scored.
+        patients: 0..P-1 for each of `rows`.
+
+    Raises:
+        PredictionsError: only some of `rows` have one; the model could not be paired with it.
+    """
+    is_missing = rows["diameter_and_brightness"].isna()
+    if is_missing.all():
+        return None
+    if is_missing.any():
+        raise PredictionsError(
+            f"predictions: column diameter_and_brightness is empty in {int(is_missing.sum())} of "
+            f"{len(rows)} scored rows, the first of patient "
+            f"{quoted(rows.loc[is_missing, 'patient_id'].iloc[0])}; expected a probability in each "
+            "of them, or in none"
+        )
+    given = table.dropna(subset="diameter_and_brightness")
+    baseline_table, baseline_rows = (
+        of.assign(probability=of["diameter_and_brightness"]) for of in (given, rows)
+    )
+    threshold = choose_threshold(baseline_table, baseline_rows)
+    labels, p = rows["label"].to_numpy(), baseline_rows["probability"].to_numpy()
+    accuracy = proportion(threshold.decide(baseline_rows) == (labels == 1), patients)
+    assert accuracy is not None
+    return DiameterAndBrightness(
+        roc_auc(labels, p, patients),
+        roc_auc_gain(labels, rows["probability"].to_numpy(), p, patients),
+        accuracy,
+        float(log_losses(labels, p).mean()),
+        float(brier_scores(labels, p).mean()),
+        threshold.value,
+        roc_curve(labels, p),
     )

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from lungnet import seeds
 from lungnet.evaluation import bootstrap
 from lungnet.evaluation.baselines import (
+    DiameterAndBrightness,
     LargestDiameter,
     Prior,
     brier_scores,
+    diameter_and_brightness,
     largest_diameter,
     log_losses,
     prior,
@@ -38,6 +40,7 @@ from lungnet.evaluation.curves import (
 from lungnet.evaluation.intervals import Floats, Interval, Ints, proportion, roc_auc
 from lungnet.evaluation.predictions import check_predictions, scored_rows
 from lungnet.evaluation.scoring_config import ScoringConfig
+from lungnet.evaluation.subgroups import Subgroup, subgroups
 from lungnet.evaluation.thresholds import Threshold, choose_threshold
 from lungnet.run_folder import TRAIN
 
@@ -63,7 +66,9 @@ class Metrics:
         threshold: where a probability becomes a yes.
         prior: the constant prevalence.
         largest_diameter: the diameter alone, or None where no diameters are known.
+        diameter_and_brightness: a simple model of both, or None where the table does not bring it.
         roc: ROC curve on a grid with its bootstrap band; `roc_points` the exact one.
+        subgroups: figures by number of readers, where the table has it.
         notes: what a reader should know about the table (a patient in two splits, say).
     """
 
@@ -74,6 +79,7 @@ class Metrics:
     threshold: Threshold
     prior: Prior
     largest_diameter: LargestDiameter | None
+    diameter_and_brightness: DiameterAndBrightness | None
     roc: Curve
     roc_points: Curve
     precision_recall: Curve
@@ -81,6 +87,7 @@ class Metrics:
     operating_points: tuple[OperatingPoint, ...]
     synthetic: bool
     config: ScoringConfig
+    subgroups: tuple[Subgroup, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -104,6 +111,12 @@ class Metrics:
         )
         return "skill" if skill else "no skill"
 
+    @property
+    def beyond_baseline(self) -> bool | None:
+        """Whether the model ranks better than diameter and brightness; None where unknown."""
+        baseline = self.diameter_and_brightness
+        return None if baseline is None else baseline.is_beaten
+
     def figure(self, name: str) -> Interval:
         """One figure that is never undefined (`roc_auc`, `log_loss`, `accuracy`, ...)."""
         figure = self.figures[name]
@@ -119,17 +132,16 @@ class Metrics:
             "patients": self.patients,
             "split": self.split,
             "verdict": self.verdict,
-            **{
-                name: None if figure is None else figure.to_json()
-                for name, figure in self.figures.items()
-            },
+            **{name: _json(figure) for name, figure in self.figures.items()},
             "threshold": self.threshold.to_json(),
             "baselines": {
                 "prior": self.prior.to_json(),
-                "largest_diameter": None
-                if self.largest_diameter is None
-                else self.largest_diameter.to_json(),
+                "largest_diameter": _json(self.largest_diameter),
+                "diameter_and_brightness": _json(self.diameter_and_brightness),
             },
+            "beyond_baseline": self.beyond_baseline,
+            "subgroups": [subgroup.to_json() for subgroup in self.subgroups],
+            "label_noise": self.config.label_noise or None,
             "reliability": [
                 {**vars(reliability_bin), "observed": reliability_bin.observed.to_json()}
                 for reliability_bin in self.reliability
@@ -179,6 +191,7 @@ def evaluate_table(table: pd.DataFrame, config: ScoringConfig | None = None) -> 
         threshold=threshold,
         prior=constant,
         largest_diameter=diameter,
+        diameter_and_brightness=diameter_and_brightness(table, rows, patients),
         roc=Curve(grid, highest_tpr(*counts, grid), *bootstrap.band(draws.tpr)),
         roc_points=roc_curve(labels, probabilities),
         precision_recall=precision_recall_curve(labels, probabilities),
@@ -186,8 +199,15 @@ def evaluate_table(table: pd.DataFrame, config: ScoringConfig | None = None) -> 
         operating_points=operating_points(labels, probabilities),
         synthetic=bool(config.synthetic or rows["synthetic"].any()),
         config=config,
+        subgroups=subgroups(rows),
         notes=_notes(table, rows),
     )
+
+
+def _json(
+    figure: Interval | LargestDiameter | DiameterAndBrightness | None,
+) -> dict[str, Any] | None:
+    return None if figure is None else figure.to_json()
 
 
 def _threshold(table: pd.DataFrame, rows: pd.DataFrame, given: float | None) -> Threshold:

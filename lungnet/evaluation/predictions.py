@@ -45,7 +45,16 @@ class NumberRule:
     dtype: type[np.generic] = np.float64
 
 
-OPTIONAL = ("series_uid", "sample", "split", "fold", "diameter_mm", "synthetic")
+OPTIONAL = (
+    "series_uid",
+    "sample",
+    "split",
+    "fold",
+    "diameter_mm",
+    "diameter_and_brightness",
+    "readers",
+    "synthetic",
+)
 
 NUMBERS = {
     "label": NumberRule("0 or 1", lambda v: (v == 0) | (v == 1), dtype=np.int64),
@@ -61,6 +70,16 @@ NUMBERS = {
         lambda v: np.isnan(v) | ((v >= 0) & (v <= 1000)),
         np.nan,
     ),
+    "diameter_and_brightness": NumberRule(
+        "a number from 0 to 1, or nothing",
+        lambda v: np.isnan(v) | ((v >= 0) & (v <= 1)),
+        np.nan,
+    ),
+    "readers": NumberRule(
+        "a whole number from 1 to 1000, or nothing",
+        lambda v: np.isnan(v) | ((v >= 1) & (v <= 1000) & (v == np.floor(v))),
+        np.nan,
+    ),
 }
 """Columns of numbers, in the order in which they are checked."""
 
@@ -71,7 +90,9 @@ def read_predictions(path: Path) -> pd.DataFrame:
     Args:
         path: columns `patient_id`, `label` (0 or 1) and `probability` (0..1); optional
             `series_uid`, `sample`, `split`, `fold` (-1 or empty: none), `diameter_mm` (empty:
-            nothing found), `synthetic`; further columns stay text.
+            nothing found), `diameter_and_brightness` (the probability that these two alone give,
+            from other patients), `readers` (how many rated the row), `synthetic`; further columns
+            stay text.
 
     Returns:
         A row per prediction in the file's order, typed as `check_predictions` says.
@@ -96,8 +117,8 @@ def check_predictions(
 
     Returns:
         A new table, index 0..n-1: `patient_id`, `series_uid`, `sample`, `split` text, `label`
-        int64, `fold` int64, `probability` and `diameter_mm` float64, `synthetic` bool; every one of
-        these columns present.
+        int64, `fold` int64, `probability`, `diameter_mm`, `diameter_and_brightness` and `readers`
+        float64, `synthetic` bool; every one of these columns present.
 
     Raises:
         PredictionsError: a column missing or twice, no rows, a value out of range, a row twice.

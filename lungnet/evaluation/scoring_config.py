@@ -16,6 +16,8 @@ class ScoringConfig:
         replicates: bootstrap cohorts, at least 100.
         seed: of the bootstrap.
         synthetic: the patients are made up; also true where the table's column `synthetic` says so.
+        label_noise: how far single readers stray from the labels, in a sentence; empty where
+            nothing of it is known.
     """
 
     split: str | None = None
@@ -24,6 +26,7 @@ class ScoringConfig:
     replicates: int = 2000
     seed: int = 0
     synthetic: bool = False
+    label_noise: str = ""
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot be."""
