@@ -66,10 +66,17 @@ def run(args: argparse.Namespace) -> None:
     if args.json:
         print_json(metrics.to_json())
         return
-    from lungnet.reporting.sentences import diameter_sentence, headline, key_figures
+    from lungnet.reporting.sentences import (
+        baseline_sentence,
+        diameter_sentence,
+        headline,
+        key_figures,
+    )
 
     print(f"{metrics.verdict}: {headline(metrics)}")
     print(diameter_sentence(metrics))
+    if metrics.diameter_and_brightness is not None:
+        print(baseline_sentence(metrics))
     lines = key_figures(metrics)
     print_table(("figure", "model", "interval"), ((x.name, x.model, x.interval) for x in lines))
     print(f"report: {page}")

@@ -41,7 +41,7 @@ def figures(metrics: Metrics) -> list[Figure]:
 
 
 def roc(metrics: Metrics) -> Figure:
-    """ROC curve with its band, the chosen threshold, and the diameter's curve."""
+    """ROC curve with its band, the chosen threshold, and the curves of the baselines."""
     auc = metrics.figure("roc_auc")
     description = f"Area under the curve {spoken(auc)}."
     chart = Chart(
@@ -59,10 +59,13 @@ def roc(metrics: Metrics) -> Figure:
         ("line model", f"model, area {spoken(auc)}"),
         ("band model", "95 % band over patients"),
     ]
-    diameter = metrics.largest_diameter
-    if diameter is not None:
-        chart.line(diameter.curve.x, diameter.curve.y, "diameter")
-        legend.append(("line diameter", f"largest diameter alone, area {spoken(diameter.roc_auc)}"))
+    for baseline, style, name in (
+        (metrics.largest_diameter, "diameter", "largest diameter alone"),
+        (metrics.diameter_and_brightness, "brightness", "diameter and brightness"),
+    ):
+        if baseline is not None:
+            chart.line(baseline.curve.x, baseline.curve.y, style)
+            legend.append((f"line {style}", f"{name}, area {spoken(baseline.roc_auc)}"))
     chart.line(metrics.roc_points.x, metrics.roc_points.y, "model")
     sensitivity, specificity = metrics.figure("sensitivity"), metrics.figure("specificity")
     hint = (

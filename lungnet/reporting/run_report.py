@@ -36,8 +36,8 @@ def report_predictions(
 ) -> tuple[Metrics, Path]:
     """Score a run folder or a CSV and write its report.
 
-    A run is scored as its training scored it (seed and replicates stand in its `metrics.json`), so
-    the figures are the same.
+    A run is scored as its training scored it (seed, replicates and what is known of the labels'
+    noise stand in its `metrics.json`), so the figures are the same.
 
     Args:
         source: a folder with `predictions.csv`, or a CSV.
@@ -78,6 +78,7 @@ def report_predictions(
         split=split,
         threshold=threshold,
         synthetic=synthetic or previous.get("synthetic") is True,
+        label_noise=noise if isinstance(noise := previous.get("label_noise"), str) else "",
         **numbers,
     )
     metrics = evaluate_table(table, config)

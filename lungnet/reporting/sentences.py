@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from lungnet.evaluation.baselines import DiameterAndBrightness, LargestDiameter
 from lungnet.evaluation.intervals import Interval
 from lungnet.evaluation.metrics import Metrics
 from lungnet.evaluation.predictions import NO_FOLD
@@ -71,6 +72,25 @@ def diameter_sentence(metrics: Metrics) -> str:
     )
 
 
+def baseline_sentence(metrics: Metrics) -> str:
+    """Whether the model knows more than size and calcium; empty where the table does not say."""
+    baseline = metrics.diameter_and_brightness
+    if baseline is None:
+        return ""
+    gain = baseline.roc_auc_gain
+    lead = "Beyond size and calcium" if baseline.is_beaten else "No skill beyond size and calcium"
+    if baseline.is_beaten:
+        stand = "the model ranks better than diameter and brightness alone"
+    elif gain.high < 0:
+        stand = "diameter and brightness alone rank better than the model"
+    else:
+        stand = "the model cannot be told from diameter and brightness alone"
+    return (
+        f"{lead}: {stand}, difference of the areas {signed(gain.value)} (95\u00a0% interval "
+        f"{signed(gain.low)} to {signed(gain.high)})."
+    )
+
+
 @dataclass(frozen=True)
 class KeyFigure:
     """One line of the table of key figures.
@@ -84,34 +104,41 @@ class KeyFigure:
     interval: str
     prior: str = ""
     diameter: str = ""
+    brightness: str = ""
 
 
 def key_figures(metrics: Metrics) -> list[KeyFigure]:
     """The table of key figures, with the baselines beside them."""
-    constant, diameter = metrics.prior, metrics.largest_diameter
+    constant = metrics.prior
     by_prior = {
         "roc_auc": constant.roc_auc,
+        "pr_auc": metrics.figure("prevalence").value,
         "log_loss": constant.log_loss,
         "brier": constant.brier,
         "accuracy": constant.accuracy,
     }
-    by_prior["pr_auc"] = metrics.figure("prevalence").value
-    by_diameter: dict[str, float] = {}
-    if diameter is not None:
-        by_diameter = {
-            "roc_auc": diameter.roc_auc.value,
-            "accuracy": diameter.accuracy.value,
-            "log_loss": diameter.log_loss,
-            "brier": diameter.brier,
-        }
+    baselines = (
+        by_prior,
+        _figures_of(metrics.largest_diameter),
+        _figures_of(metrics.diameter_and_brightness),
+    )
     lines = []
     for key, (name, meaning) in MEANINGS.items():
         figure = metrics.figures.get(key)
-        beside = [f"{by[key]:.3f}" if key in by else "" for by in (by_prior, by_diameter)]
-        lines.append(
-            KeyFigure(name, meaning, _value(figure), _interval(figure), beside[0], beside[1])
-        )
+        beside = [f"{by[key]:.3f}" if key in by else "" for by in baselines]
+        lines.append(KeyFigure(name, meaning, _value(figure), _interval(figure), *beside))
     return lines
+
+
+def _figures_of(baseline: LargestDiameter | DiameterAndBrightness | None) -> dict[str, float]:
+    if baseline is None:
+        return {}
+    return {
+        "roc_auc": baseline.roc_auc.value,
+        "accuracy": baseline.accuracy.value,
+        "log_loss": baseline.log_loss,
+        "brier": baseline.brier,
+    }
 
 
 MEANINGS = {

@@ -159,6 +159,46 @@ def test_the_verdict_stands_first_and_no_skill_is_said(tmp_path):
     assert "Not a medical device" in page
 
 
+def nodules(noise=1.0, **more):
+    """A model beside a baseline that is the model with so much noise."""
+    table = table_of(readers=np.arange(60) % 4 + 1, **more)
+    logit = np.log(table["probability"] / (1 - table["probability"]))
+    shaken = logit + noise * np.random.default_rng(5).normal(size=60)
+    return table.assign(diameter_and_brightness=1 / (1 + np.exp(-shaken)))
+
+
+def test_no_skill_beyond_size_and_calcium_is_said_with_the_verdict(tmp_path):
+    page = page_of(tmp_path, nodules(noise=0.0))
+    assert '<h2 id="verdict-h">Skill</h2>' in page
+    assert page.index("No skill beyond size and calcium:") < page.index("<table")
+    page = page_of(tmp_path, nodules(noise=8.0))
+    assert "No skill beyond" not in page
+    assert page.index("Beyond size and calcium: the model ranks better") < page.index("<table")
+    assert "size and calcium" not in page_of(tmp_path, table_of())
+
+
+@pytest.mark.parametrize("diameter", [{}, {"diameter_mm": 8.0}])
+def test_each_baseline_has_a_column_of_the_key_figures(tmp_path, diameter):
+    page = page_of(tmp_path, nodules(**diameter))
+    heads = re.search(r'<table class="key">.*?</thead>', page, flags=re.S)[0].count("<th ")
+    assert heads == 4 + len(diameter)
+    assert set(re.findall(r'colspan="(\d)"', page)) == {str(heads)}
+    key_figures = re.search(r'<table class="key">.*?</table>', page, flags=re.S)[0]
+    named = re.findall(r'<tr class="named">.*?</tr>', key_figures, flags=re.S)
+    assert {row.count("<t") - 1 for row in named} == {heads}
+
+
+def test_figures_by_number_of_readers_stand_beside_the_labels_noise(tmp_path):
+    options = ScoringConfig(replicates=100, label_noise=f"One in six differs. {EVIL}")
+    page = page_of(tmp_path, nodules(), options=options)
+    assert "<p>One in six differs. &lt;script&gt;" in page
+    part = page[page.index("<h3>Readers</h3>") : page.index('<section id="curves"')]
+    assert re.findall(r'<th scope="row">(\w+)</th><td class="num">(\d+)</td>', part) == [
+        (str(readers), "15") for readers in (1, 2, 3, 4)
+    ]
+    assert "<h3>Readers</h3>" not in page_of(tmp_path, table_of())
+
+
 def test_figures_and_pictures_are_described_and_tables_have_heads(tmp_path):
     found = outline(page_of(tmp_path, table_of(diameter_mm=8.0), full_context()))
     charts = [a for tag, a in found.attributes if tag == "svg" and a.get("role") == "img"]

@@ -120,3 +120,22 @@ def test_the_command_prints_the_verdict_first(tmp_path, capsys):
 def test_a_threshold_that_is_no_probability_is_wrong_usage(tmp_path):
     with pytest.raises(UsageError, match="expected 0 to 1"):
         run_command("x.csv", "--out", tmp_path, "--threshold", "7")
+
+
+def test_the_command_says_plainly_that_there_is_no_skill_beyond_size_and_calcium(tmp_path, capsys):
+    make_run(tmp_path)
+    predictions = pd.read_csv(tmp_path / "predictions.csv")
+    predictions.assign(diameter_and_brightness=0.2 + 0.6 * predictions["label"]).to_csv(
+        tmp_path / "predictions.csv", index=False
+    )
+    run_command(tmp_path, "--out", tmp_path / "out")
+    assert "\nNo skill beyond size and calcium: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("noise", "known"), [("One in six.", "One in six."), (["a", 3], None)])
+def test_a_run_keeps_what_it_knew_of_the_labels_noise(tmp_path, noise, known):
+    make_run(tmp_path)
+    (tmp_path / "metrics.json").write_text(json.dumps({"label_noise": noise}))
+    metrics, page = report_predictions(tmp_path, tmp_path / "report")
+    assert metrics.to_json()["label_noise"] == known
+    assert ("One in six." in page.read_text()) == (known is not None)
