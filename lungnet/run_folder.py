@@ -39,6 +39,11 @@ class RunFolder:
         return self.path / "predictions.csv"
 
     @property
+    def unseen(self) -> Path:
+        """A row per judge and sample that fitted its calibration."""
+        return self.path / "unseen.csv"
+
+    @property
     def metrics(self) -> Path:
         """Figures of the held-out samples; written last."""
         return self.path / "metrics.json"

@@ -27,7 +27,7 @@ from pydantic_core import PydanticUndefined
 from lungnet import errors
 from lungnet.cli import main as program
 from lungnet.config.experiment import Experiment
-from lungnet.config.model import ChoiceConfig
+from lungnet.config.model import ChoiceConfig, HeadConfig, ScalarConfig
 from lungnet.inference import Prediction, ScoredCandidate
 from lungnet.intake import SeriesRow, reasons
 from lungnet.preprocessing import warning_codes
@@ -227,6 +227,8 @@ TYPES = {
     bool: "`true` or `false`",
     type(None): "nothing",
     ChoiceConfig: "name, or `{name, options}`",
+    HeadConfig: "`{name, weight}`",
+    ScalarConfig: "`{column, log}`",
 }
 """How a type is named to people."""
 
@@ -241,7 +243,9 @@ def _type_text(annotation: Any) -> str:
         return " or ".join(_type_text(argument) for argument in arguments)
     if origin is tuple:
         count = "" if arguments[-1] is Ellipsis else f"{len(arguments)} "
-        return f"list of {count}{_type_text(arguments[0])}s"
+        item = _type_text(arguments[0])
+        plural = item.replace("list", "lists", 1) if item.startswith("list") else f"{item}s"
+        return f"list of {count}{plural}"
     return TYPES[annotation]
 
 

@@ -31,6 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="go on with a run that was interrupted; starts it where there is none",
     )
     parser.add_argument(
+        "--epochs",
+        type=int,
+        metavar="N",
+        help="with --resume: go on with a finished run until N epochs, in a folder of its own",
+    )
+    parser.add_argument(
         "--dry-run",
         action="store_true",
         help="check the configuration, read the cohort, build the network, and stop",
@@ -42,13 +48,20 @@ def run(args: argparse.Namespace) -> None:
     from pathlib import Path
 
     from lungnet.config.load import load_experiment
+    from lungnet.errors import UsageError
 
     experiment = load_experiment(Path(args.config), args.overrides)
     folder = Path(args.run or f"runs/{Path(args.config).stem}-{experiment.config_hash()}")
 
+    if args.epochs is not None and not args.resume:
+        raise UsageError("--epochs goes with --resume; else set training.epochs")
+
+    from lungnet.training.continued_run import continued
     from lungnet.training.epoch_bar import EpochBar
     from lungnet.training.train import dry_run, train
 
+    if args.epochs is not None:
+        experiment, folder = continued(experiment, folder, args.epochs)
     if args.dry_run:
         print(dry_run(experiment))
         return

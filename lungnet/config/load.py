@@ -24,14 +24,23 @@ LARGEST_BYTES = 1_000_000
 Validated = TypeVar("Validated", bound=Section)
 
 
-def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
+def load_experiment(
+    path: Path, overrides: Sequence[str] = (), *, may_extend: bool = True
+) -> Experiment:
     """Read an experiment and the files it extends, apply `key.sub=value` overrides, check it all.
+
+    Args:
+        path: of the YAML.
+        overrides: `key.sub=value`, applied in their order.
+        may_extend: whether it may name a parent file; that of a bundle may not.
 
     Raises:
         ConfigError: the file cannot be read, or a key, type or value does not hold; names file and
             line.
     """
     values, sources = _read(path, ())
+    if not may_extend and "extends" in sources:
+        raise ConfigError(f"{sources['extends']}: extends a file; it must stand alone")
     for override in overrides:
         _apply(override, values, sources)
     experiment = _validated(Experiment, values, sources, path)

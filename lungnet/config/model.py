@@ -10,6 +10,19 @@ Option = bool | int | float | str
 
 Window = tuple[float, float]
 
+ATTRIBUTES: dict[str, tuple[int, int]] = {
+    "subtlety": (1, 5),
+    "internal_structure": (1, 4),
+    "calcification": (1, 6),
+    "sphericity": (1, 5),
+    "margin": (1, 5),
+    "lobulation": (1, 5),
+    "spiculation": (1, 5),
+    "texture": (1, 5),
+}
+"""The ratings that LIDC-IDRI's readers gave beside malignancy: lowest and highest (McNitt-Gray et
+al. 2007, doi:10.1016/j.acra.2007.07.021)."""
+
 
 class ScalarConfig(Section):
     """A number beside the image, standardised over the training rows."""
@@ -165,3 +178,16 @@ class ModelConfig(Section):
     test_symmetries: Literal["none", "flips", "all"] = "none"
     """What is averaged over in prediction, of a `nodule` network: the crop alone, its mirror images
     (4 in 2D, 8 in 3D), or all symmetries of the grid (8 or 48)."""
+
+    start_from: str | None = None
+    """Bundle whose weights a training starts from: those of the same path and shape are taken, the
+    rest is listed."""
+
+    frozen_epochs: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """First epochs in which the layers that were taken whole from `start_from` do not change."""
+
+    @model_validator(mode="after")
+    def _only_what_was_taken_is_frozen(self) -> "ModelConfig":
+        if self.frozen_epochs and self.start_from is None:
+            raise ValueError("frozen_epochs needs start_from, whose layers are frozen")
+        return self

@@ -119,6 +119,10 @@ class TrainingConfig(Section):
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 30
     """Passes over the training patients at the most."""
 
+    continue_from: str | None = None
+    """A finished run of the same data, splits and network: each network starts from its last
+    weights there, with a schedule of its own. `lungnet train --epochs N --resume` sets it."""
+
     batch_size: Annotated[int, Field(ge=1, le=4096)] = 16
     """Samples (bags, nodules or volumes) in a step."""
 

@@ -46,4 +46,5 @@ def change_hu(
     changed = crop.astype(np.float32) + np.float32(config.shift_hu * rng.standard_normal())
     if config.noise_hu:
         changed += np.float32(config.noise_hu) * rng.standard_normal(crop.shape, dtype=np.float32)
-    return np.clip(np.rint(changed), -32768, 32767).astype(np.int16)
+    rounded: NDArray[np.int16] = np.clip(np.rint(changed), -32768, 32767).astype(np.int16)
+    return rounded

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lungnet.config.attributes import ATTRIBUTES
-from lungnet.config.model import InputConfig
+from lungnet.config.model import ATTRIBUTES, InputConfig
 from lungnet.datasets.cohort import Inputs
 from lungnet.errors import ChoiceError
 
@@ -73,9 +72,7 @@ def cohort_targets(
     )
 
 
-def scalar_columns(
-    table: pd.DataFrame, input_config: InputConfig
-) -> NDArray[np.float32] | None:
+def scalar_columns(table: pd.DataFrame, input_config: InputConfig) -> NDArray[np.float32] | None:
     """The numbers beside the image, float32 (rows, columns), NaN where missing; None without any.
 
     Raises:
@@ -90,7 +87,9 @@ def scalar_columns(
                 "input.scalars", f"{scalar.column} is no column of the cohort; found {known}"
             )
         values = pd.to_numeric(table[scalar.column], errors="coerce").to_numpy(np.float64)
-        is_blank = table[scalar.column].isna() | (table[scalar.column].astype(str).str.strip() == "")
+        is_blank = table[scalar.column].isna() | (
+            table[scalar.column].astype(str).str.strip() == ""
+        )
         odd = np.isnan(values) & ~is_blank.to_numpy()
         if scalar.log:
             odd |= values <= 0

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lungnet.config.experiment import Experiment
-from lungnet.config.load import dump_experiment, load_experiment
+from lungnet.config.load import load_experiment
 from lungnet.errors import BundleError, ConfigError
 from lungnet.files import canonical_hash, file_hash, read_bounded, replacing
 from lungnet.version import __version__
@@ -58,7 +58,6 @@ class Bundle:
     calibration: Mapping[str, Any]
     training: Mapping[str, Any]
     model_hash: str
-
     networks: int = 1
 
     def exported_networks(self) -> list[Path]:
@@ -87,14 +86,9 @@ def open_bundle(path: Path) -> Bundle:
     """
     manifest = _checked_manifest(path)
     try:
-        experiment = load_experiment(path / CONFIG)
+        experiment = load_experiment(path / CONFIG, may_extend=False)
     except ConfigError as error:
         raise BundleError(f"{path}: its configuration does not hold: {error}") from None
-    if dump_experiment(experiment).encode() != (path / CONFIG).read_bytes():
-        raise BundleError(
-            f"{path}: {CONFIG} is not as lungnet writes it; a bundle's configuration stands alone "
-            "and extends nothing"
-        )
     preparation, calibration, training = (
         _read_json(path / name) for name in (PREPARATION, CALIBRATION, TRAINING)
     )
@@ -119,6 +113,7 @@ def write_bundle(path: Path, files: Mapping[str, str], fill: Any) -> None:
             folder, as `network_folders` names them.
     """
     with replacing(path) as folder:
+        folder.mkdir(exist_ok=True)
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
         fill(folder)

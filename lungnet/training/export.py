@@ -77,25 +77,25 @@ def make_bundle(
         CALIBRATION: _json(summary["calibration"]),
         TRAINING: _json({**summary["training"], "export_difference": difference}),
     }
-
-    def fill(folder: Path) -> None:
-        """Write the weights and the exported networks."""
-        places = network_folders(len(networks))
-        try:
-            for network, export, place in zip(networks, exports, places, strict=True):
-                (folder / place / NETWORK).parent.mkdir(parents=True)
-                network.save_weights(folder / place / WEIGHTS)
-                openvino.save_model(export, folder / place / NETWORK, compress_to_fp16=False)
-        except RuntimeError as error:  # neither HDF5 nor OpenVINO tells a full disk as an OSError
-            raise MachineError(
-                f"{path}: the network cannot be written, most likely because the disk is full; "
-                "free some and run the same command again"
-            ) from error
-
-    write_bundle(path, files, fill)
+    write_bundle(path, files, lambda folder: _write_networks(folder, networks, exports))
     log.info(
         "bundle: the exported network differs from Keras by at most %.1g of the logit", difference
     )
+
+
+def _write_networks(folder: Path, networks: Sequence[keras.Model], exports: list[Any]) -> None:
+    """The weights and the export of each network."""
+    places = network_folders(len(networks))
+    try:
+        for network, export, place in zip(networks, exports, places, strict=True):
+            (folder / place / NETWORK).parent.mkdir(parents=True)
+            network.save_weights(folder / place / WEIGHTS)
+            openvino.save_model(export, folder / place / NETWORK, compress_to_fp16=False)
+    except RuntimeError as error:  # neither HDF5 nor OpenVINO tells a full disk as an OSError
+        raise MachineError(
+            "the bundle's network cannot be written, most likely because the disk is full; free "
+            "some and run the same command again"
+        ) from error
 
 
 def _difference(network: keras.Model, export: Any, probe: Inputs) -> float:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,8 +19,9 @@ from lungnet.models.build import build_model
 from lungnet.training.checkpoint_callback import CheckpointCallback, EpochDone, TrainingState
 from lungnet.training.checkpoints import load_checkpoint
 from lungnet.training.determinism import set_up
-from lungnet.training.losses import HEAD_LOSSES, LabelAUC, MalignancyLoss
-from lungnet.training.optimizer import build_optimizer
+from lungnet.training.recipe.losses import HEAD_LOSSES, LabelAUC, MalignancyLoss
+from lungnet.training.recipe.optimizer import build_optimizer
+from lungnet.training.recipe.start_weights import set_trainable
 
 log = logging.getLogger("lungnet")
 
@@ -36,12 +38,16 @@ class Task:
         run_hash: of configuration and data; checkpoints of others are refused.
         checkpoints: folder of its checkpoints.
         tensorboard: folder of its event files.
+        frozen_layers: names of layers that the first epochs do not change.
+        frozen_epochs: how many.
     """
 
     name: str
     run_hash: str
     checkpoints: Path
     tensorboard: Path
+    frozen_layers: frozenset[str] = frozenset()
+    frozen_epochs: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,18 +104,21 @@ def fit(
     """
     optimizer, training = recipe
     steps = batches.schedule.steps * training.epochs
-    trainer = _compiled(network, batches, heads, optimizer, training.loss, steps)
-    state = TrainingState(network, trainer.optimizer, trainer.trainable_variables)
+    outputs = [LOGIT, *(head.name for head in heads)]
+    trainer = keras.Model(network.inputs, {name: network.output[name] for name in outputs})
+    stepper = build_optimizer(optimizer, steps)
+    stepper.build(trainer.trainable_variables)
+    state = TrainingState(network, stepper, trainer.trainable_variables)
     checkpoint = load_checkpoint(task.checkpoints, task.run_hash)
     if checkpoint is not None:
         state.restore(checkpoint)
         log.info("%s: going on after epoch %d", task.name, checkpoint.epoch)
-    elif batches.targets.scalars is not None:
-        scalars = batches.targets.scalars[np.asarray(batches.schedule.rows)]
-        network.get_layer("encoder").get_layer("scalars_standardized").fit_to(scalars)
-    if not state.is_over(training):
-        callback = CheckpointCallback(state, task.checkpoints, task.run_hash, training, epoch_done)
-        _run_epochs(trainer, batches, task, callback)
+    callback = CheckpointCallback(state, task.checkpoints, task.run_hash, training, epoch_done)
+    for stop, is_frozen in ((task.frozen_epochs, True), (training.epochs, False)):
+        if state.epoch < stop and not state.is_over(training):
+            set_trainable(network, task.frozen_layers, trainable=not is_frozen)
+            _compile(trainer, stepper, batches, heads, training.loss)
+            _run_epochs(trainer, batches, task, callback, stop)
     state.take_best()
     return Trained(network, state.history, state.best_epoch)
 
@@ -117,15 +126,19 @@ def fit(
 def predict(network: keras.Model, batches: TaskBatches, rows: Sequence[int]) -> Outputs:
     """The outputs for rows in their order, float64, the first axis the rows."""
     with with_cohort_errors(batches) as readable:
-        inputs = readable.plain(rows).map(lambda inputs, targets: inputs)
+        inputs = readable.plain(rows).map(lambda inputs, _: inputs)
         outputs = network.predict(inputs, verbose=0)
     return {name: np.asarray(values, np.float64) for name, values in outputs.items()}
 
 
 def _run_epochs(
-    trainer: keras.Model, batches: TaskBatches, task: Task, callback: CheckpointCallback
+    trainer: keras.Model,
+    batches: TaskBatches,
+    task: Task,
+    callback: CheckpointCallback,
+    stop: int,
 ) -> None:
-    epochs = range(callback.state.epoch, callback.training.epochs)
+    epochs = range(callback.state.epoch, min(stop, callback.training.epochs))
     with with_cohort_errors(batches) as readable:
         trainer.fit(
             readable.training(epochs),
@@ -146,26 +159,22 @@ def _run_epochs(
         )
 
 
-def _compiled(
-    network: keras.Model,
+def _compile(
+    trainer: keras.Model,
+    optimizer: Any,
     batches: TaskBatches,
     heads: Sequence[HeadConfig],
-    optimizer: OptimizerConfig,
     loss: LossConfig,
-    steps: int,
-) -> keras.Model:
-    weights = {LOGIT: 1.0} | {head.name: head.weight for head in heads}
-    losses = {LOGIT: MalignancyLoss(loss, _label_weights(batches, loss))}
-    trainer = keras.Model(network.inputs, {name: network.output[name] for name in weights})
+) -> None:
+    """Once for each set of layers that may change: the graph of a step is made anew."""
+    malignancy = MalignancyLoss(loss, _label_weights(batches, loss))
     trainer.compile(
-        optimizer=build_optimizer(optimizer, steps),
-        loss=losses | {head.name: HEAD_LOSSES[head.name] for head in heads},
-        loss_weights=weights,
+        optimizer=optimizer,
+        loss={LOGIT: malignancy} | {head.name: HEAD_LOSSES[head.name] for head in heads},
+        loss_weights={LOGIT: 1.0} | {head.name: head.weight for head in heads},
         metrics={LOGIT: LabelAUC(from_logits=True, name="auc")},
         jit_compile=False,
     )
-    trainer.optimizer.build(trainer.trainable_variables)
-    return trainer
 
 
 def _label_weights(batches: TaskBatches, loss: LossConfig) -> tuple[float, float]:

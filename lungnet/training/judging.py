@@ -1,8 +1,9 @@
-"""A judge's networks trained, and what they say together of every sample they may be asked about."""
+"""A judge's networks trained, and what they say together of the samples they are asked about."""
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -16,8 +17,10 @@ from lungnet.evaluation.calibration import Calibration, fit_calibration
 from lungnet.files import canonical_hash
 from lungnet.models.symmetries import averaged_over_symmetries
 from lungnet.run_folder import TEST, TRAIN, VALIDATION, RunFolder
+from lungnet.training.continued_run import take_last_weights
 from lungnet.training.fit import Outputs, Task, Trained, fit, new_network, predict
 from lungnet.training.plan import INNER, Judge, Member, TrainingPlan, member_seed
+from lungnet.training.recipe.start_weights import take_weights
 
 log = logging.getLogger("lungnet")
 
@@ -31,17 +34,24 @@ class Judgement:
 
     Attributes:
         judge: who judged.
-        trained: each member's network and how it got there.
+        trained: each member's network and how it got there; none once they are no longer needed.
         rows: the samples that were asked about.
         outputs: the mean over the members, the first axis as `rows`.
-        calibration: fitted on samples that the member which judged them never trained on.
+        member_logits: of each member, shape (len(rows), members).
+        unseen: samples whose logits fitted the calibration: members that never trained on them
+            gave these.
+        unseen_logits: the mean over such members, shape (len(unseen),).
+        calibration: what was fitted.
     """
 
     judge: Judge
     trained: tuple[Trained, ...]
     rows: NDArray[np.int64]
     outputs: Outputs
-    calibration: Calibration
+    member_logits: NDArray[np.float64]
+    unseen: NDArray[np.int64]
+    unseen_logits: NDArray[np.float64]
+    calibration: Calibration = field(default_factory=Calibration)
 
 
 def pass_judgement(
@@ -60,7 +70,7 @@ def pass_judgement(
     )
     total: Outputs = {}
     unseen_sum, unseen_count = np.zeros(len(plan.cohort)), np.zeros(len(plan.cohort))
-    trained = []
+    trained, member_logits = [], []
     for member in judge.members:
         batches = member_batches(plan, member)
         trained.append(_fit(plan, member, run, batches, epoch_done))
@@ -70,20 +80,40 @@ def pass_judgement(
         outputs = predict(network, batches, rows.tolist()) if len(rows) else {}
         for name, values in outputs.items():
             total[name] = total.get(name, 0.0) + values[: len(asked)] / len(judge.members)
+        if outputs:
+            member_logits.append(outputs[LOGIT][: len(asked), 0])
         if len(unseen):
             unseen_sum[unseen] += outputs[LOGIT][len(asked) :, 0]
             unseen_count[unseen] += 1
     known = np.flatnonzero(unseen_count)
-    calibration = (
-        fit_calibration(
-            plan.cohort.table["label"].to_numpy()[known],
-            unseen_sum[known] / unseen_count[known],
-            plan.experiment.evaluation.calibration,
+    logits = unseen_sum[known] / unseen_count[known]
+    by_member = np.stack(member_logits, 1) if member_logits else np.empty((0, 0))
+    return Judgement(judge, tuple(trained), asked, total, by_member, known, logits)
+
+
+def calibrated(plan: TrainingPlan, judgements: Sequence[Judgement]) -> list[Judgement]:
+    """The judgements of a whole run, each calibrated on samples that its networks never saw.
+
+    Where neither validation patients nor inner folds were kept apart, a fold is calibrated on the
+    other folds' held-out samples, each judged by a network of the same making that never saw it,
+    and what goes into the bundle on those of all folds.
+    """
+    method = plan.experiment.evaluation.calibration
+    labels = plan.cohort.table["label"].to_numpy()
+    finished = []
+    for number, judgement in enumerate(judgements):
+        unseen, logits = judgement.unseen, judgement.unseen_logits
+        others = [other for i, other in enumerate(judgements[: len(plan.splits)]) if i != number]
+        if not len(unseen) and others:
+            unseen = np.concatenate([other.rows for other in others])
+            logits = np.concatenate([other.outputs[LOGIT][:, 0] for other in others])
+        calibration = (
+            fit_calibration(labels[unseen], logits, method) if len(unseen) else Calibration()
         )
-        if len(known)
-        else Calibration()
-    )
-    return Judgement(judge, tuple(trained), asked, total, calibration)
+        finished.append(
+            replace(judgement, unseen=unseen, unseen_logits=logits, calibration=calibration)
+        )
+    return finished
 
 
 def shown_network(experiment: Experiment, network: keras.Model) -> keras.Model:
@@ -128,14 +158,16 @@ def _fit(
         len(member.rows(VALIDATION, INNER)),
         len(member.rows(TEST)),
     )
-    is_first = member.name == next(plan.judges()).members[0].name
-    network = (
-        plan.first_network
-        if is_first
-        else new_network(experiment.model, experiment.input, batches.schedule.seed)
-    )
+    network, frozen = _starting_network(plan, member, batches)
     run_hash = canonical_hash([experiment.config_hash(), plan.data_hashes()])
-    task = Task(member.name, run_hash, run.checkpoints(member.name), run.tensorboard(member.name))
+    task = Task(
+        member.name,
+        run_hash,
+        run.checkpoints(member.name),
+        run.tensorboard(member.name),
+        frozen,
+        experiment.model.frozen_epochs,
+    )
     recipe = experiment.optimizer, experiment.training
     return fit(
         network,
@@ -145,3 +177,26 @@ def _fit(
         experiment.model.heads,
         lambda row: epoch_done(member.name, row),
     )
+
+
+def _starting_network(
+    plan: TrainingPlan, member: Member, batches: TaskBatches
+) -> tuple[keras.Model, frozenset[str]]:
+    """The network before its first step, and the layers that do not change at first."""
+    experiment = plan.experiment
+    members = [one.name for judge in plan.judges() for one in judge.members]
+    number = members.index(member.name)
+    network = (
+        plan.first_network
+        if number == 0
+        else new_network(experiment.model, experiment.input, batches.schedule.seed)
+    )
+    if batches.targets.scalars is not None:
+        scalars = batches.targets.scalars[np.asarray(batches.schedule.rows)]
+        network.get_layer("encoder").get_layer("scalars_standardized").fit_to(scalars)
+    frozen: frozenset[str] = frozenset()
+    if experiment.model.start_from is not None:
+        frozen = take_weights(network, Path(experiment.model.start_from), number)
+    if experiment.training.continue_from is not None:
+        take_last_weights(network, RunFolder(Path(experiment.training.continue_from)), member.name)
+    return network, frozen

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -17,7 +18,8 @@ from lungnet.datasets.splits import draw_splits
 from lungnet.datasets.targets import OUTLINE, Targets, cohort_targets
 from lungnet.errors import ChoiceError, ConfigError
 from lungnet.files import canonical_hash
-from lungnet.run_folder import TEST, TRAIN, VALIDATION
+from lungnet.models.bundle import open_bundle
+from lungnet.run_folder import TEST, TRAIN
 from lungnet.seeds import derive
 from lungnet.training.fit import new_network
 
@@ -112,7 +114,10 @@ class TrainingPlan:
         numbers = {name: values.tolist() for name, values in sorted(self.targets.numbers.items())}
         scalars = self.targets.scalars
         known = [numbers, None if scalars is None else scalars.tolist()]
+        start = self.experiment.model.start_from
+        started = {} if start is None else {"start": open_bundle(Path(start)).model_hash}
         return {
+            **started,
             "samples": canonical_hash(table[["patient_id", "series_uid"]].to_numpy().tolist()),
             "labels": canonical_hash([table["label"].tolist(), repr(known)]),
             "values": self.cohort.content_hash,
@@ -195,9 +200,10 @@ def _check_unseen(experiment: Experiment) -> None:
             "keep patients apart for the calibration, as data.split.validation does; expected "
             "one of the two to be 0",
         )
-    if not validates and not inner and experiment.evaluation.calibration != "none":
+    is_calibrated = experiment.evaluation.calibration != "none"
+    if is_calibrated and not (validates or inner or experiment.data.folds):
         raise ChoiceError(
             "data.split.validation",
-            "is 0, so that nobody is left to fit the calibration on; give training.ensemble.folds, "
-            "or set evaluation.calibration to none",
+            "is 0, so that nobody is left to fit the calibration on; give data.folds or "
+            "training.ensemble.folds, or set evaluation.calibration to none",
         )

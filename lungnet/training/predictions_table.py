@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lungnet.config.attributes import ATTRIBUTES
+from lungnet.config.model import ATTRIBUTES
 from lungnet.datasets.brightness import centre_brightness, diameter_and_brightness
 from lungnet.datasets.cohort import Cohort
 from lungnet.datasets.targets import LOGIT, OUTLINE
@@ -47,6 +47,11 @@ def predictions_table(
         logit=logits,
     )
     columns = list(COLUMNS)
+    members = judgement.member_logits
+    if members.shape[1] > 1:
+        for number in range(members.shape[1]):
+            table[f"logit_{number:02d}"] = members[:, number]
+            columns.append(f"logit_{number:02d}")
     if brightness is not None:
         table["diameter_and_brightness"] = diameter_and_brightness(
             cohort.table["diameter_mm"].to_numpy(np.float64),
@@ -61,6 +66,12 @@ def predictions_table(
         table[name] = values
         columns.append(name)
     return table[columns]
+
+
+def unseen_table(cohort: Cohort, judgement: Judgement) -> pd.DataFrame:
+    """A row for each sample that fitted a judge's calibration: choices may be made on these."""
+    columns = cohort.table[["patient_id", "series_uid", "label"]].iloc[judgement.unseen]
+    return columns.assign(judge=judgement.judge.name, logit=judgement.unseen_logits)
 
 
 def cohort_brightness(cohort: Cohort, dimensions: int) -> NDArray[np.float64]:
@@ -86,15 +97,13 @@ def _of_heads(cohort: Cohort, judgement: Judgement) -> dict[str, NDArray[np.floa
     return columns
 
 
-def _dice(
-    cohort: Cohort, rows: NDArray[np.int64], drawn: NDArray[np.bool_]
-) -> NDArray[np.float64]:
+def _dice(cohort: Cohort, rows: NDArray[np.int64], drawn: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Overlap of each outline with the cohort's own; NaN where that is not known."""
     values = np.full(len(rows), np.nan)
     for number, row in enumerate(rows.tolist()):
         known = cohort.read(row, straight(drawn.ndim - 1)).get("outline")
         if known is not None:
-            inside = known > 0
+            inside = known.astype(bool)
             total = int(inside.sum()) + int(drawn[number].sum())
             values[number] = 2 * int((inside & drawn[number]).sum()) / total if total else 1.0
     return values

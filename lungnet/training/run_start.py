@@ -14,6 +14,7 @@ from lungnet.config.load import dump_experiment, load_experiment
 from lungnet.errors import ConfigError, DataChangedError, UsageError
 from lungnet.files import remove_unfinished, write_json, write_text
 from lungnet.run_folder import RunFolder
+from lungnet.training.continued_run import check_same_data
 from lungnet.training.determinism import keras_settings
 from lungnet.training.plan import TrainingPlan
 from lungnet.version import __version__
@@ -43,6 +44,7 @@ def start_run(run: RunFolder, experiment: Experiment, plan: TrainingPlan, *, res
         DataChangedError: it is a run of other data or splits.
     """
     data = plan.data_hashes()
+    check_same_data(experiment, data)
     if run.config.exists():
         _check_same(run, experiment, resume=resume)
         _check_data(run, data)

@@ -1,6 +1,8 @@
 """A whole training: split by patient, fit, predict who was held out, score, and seal the bundle."""
 
 import logging
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,9 +14,19 @@ from lungnet.evaluation.scoring_config import ScoringConfig
 from lungnet.files import write_json
 from lungnet.run_folder import TEST, TRAIN, VALIDATION, RunFolder
 from lungnet.training.export import make_bundle
-from lungnet.training.judging import EpochsDone, Judgement, member_batches, pass_judgement
+from lungnet.training.judging import (
+    EpochsDone,
+    Judgement,
+    calibrated,
+    member_batches,
+    pass_judgement,
+)
 from lungnet.training.plan import TrainingPlan, make_plan
-from lungnet.training.predictions_table import cohort_brightness, predictions_table
+from lungnet.training.predictions_table import (
+    cohort_brightness,
+    predictions_table,
+    unseen_table,
+)
 from lungnet.training.run_start import start_run, write_table
 
 log = logging.getLogger("lungnet")
@@ -38,29 +50,26 @@ def train(experiment: Experiment, folder: Path, *, resume: bool, epoch_done: Epo
         CheckpointError: checkpoints that fail their checks.
     """
     plan = make_plan(experiment)
-    cohort, run = plan.cohort, RunFolder(folder)
+    run = RunFolder(folder)
     start_run(run, experiment, plan, resume=resume)
-    is_nodules = experiment.input.kind == "nodule"
-    brightness = cohort_brightness(cohort, len(experiment.input.size)) if is_nodules else None
     histories: dict[str, list[dict[str, float]]] = {}
-    tables: list[pd.DataFrame] = []
+    judgements: list[Judgement] = []
     for judge in plan.judges():
         judgement = pass_judgement(plan, judge, run, epoch_done)
         for member, trained in zip(judge.members, judgement.trained, strict=True):
             histories[member.name] = trained.history
-        if len(tables) < len(plan.splits):
-            fold = len(tables) if plan.has_folds else None
-            tables.append(predictions_table(cohort, judgement, fold, brightness))
+        judgements.append(replace(judgement, trained=()))
+    shipped = judgement
+    judgements = calibrated(plan, judgements)
     _write_history(run.history, histories)
-    table = pd.concat(tables, ignore_index=True)
-    write_table(run.predictions, table)
-    metrics = evaluate_table(table, _scoring(plan, judgement))
+    table = _write_tables(run, plan, judgements)
+    metrics = evaluate_table(table, _scoring(plan, shipped))
     summary = {
-        "calibration": judgement.calibration.to_json(),
-        "training": _description(plan, judgement, metrics),
+        "calibration": judgements[-1].calibration.to_json(),
+        "training": _description(plan, shipped, metrics),
     }
-    batches = member_batches(plan, judge.members[0])
-    make_bundle(run.bundle, [trained.network for trained in judgement.trained], batches, experiment, summary)
+    networks = [trained.network for trained in shipped.trained]
+    make_bundle(run.bundle, networks, member_batches(plan, judge.members[0]), experiment, summary)
     write_json(run.metrics, metrics.to_json())
     return metrics
 
@@ -78,6 +87,26 @@ def dry_run(experiment: Experiment) -> str:
         f"{networks} network(s) of {plan.first_network.count_params():,} parameters; "
         f"at most {experiment.training.epochs} epochs each"
     )
+
+
+def _write_tables(
+    run: RunFolder, plan: TrainingPlan, judgements: Sequence[Judgement]
+) -> pd.DataFrame:
+    """Write what was predicted of whom, and what calibrated it; the predictions come back."""
+    cohort, dimensions = plan.cohort, len(plan.experiment.input.size)
+    is_nodules = plan.experiment.input.kind == "nodule"
+    brightness = cohort_brightness(cohort, dimensions) if is_nodules else None
+    table = pd.concat(
+        [
+            predictions_table(cohort, judgement, fold if plan.has_folds else None, brightness)
+            for fold, judgement in enumerate(judgements[: len(plan.splits)])
+        ],
+        ignore_index=True,
+    )
+    write_table(run.predictions, table)
+    unseen = [unseen_table(cohort, judgement) for judgement in judgements]
+    write_table(run.unseen, pd.concat(unseen, ignore_index=True))
+    return table
 
 
 def _scoring(plan: TrainingPlan, judgement: Judgement) -> ScoringConfig:
@@ -104,9 +133,7 @@ def _write_history(path: Path, histories: dict[str, list[dict[str, float]]]) -> 
     write_table(path, pd.DataFrame(rows, columns=HISTORY))
 
 
-def _description(
-    plan: TrainingPlan, judgement: Judgement, metrics: Metrics
-) -> dict[str, object]:
+def _description(plan: TrainingPlan, judgement: Judgement, metrics: Metrics) -> dict[str, object]:
     """What `training.json` of the bundle tells."""
     cohort, split, trained = plan.cohort, judgement.judge.split, judgement.trained
     patients = cohort.table["patient_id"]

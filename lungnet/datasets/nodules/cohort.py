@@ -74,13 +74,15 @@ def nodule_cohort(
 
 
 def _content_hash(pixels: CropPixels | NativePixels) -> str:
+    arrays = (
+        [pixels.images]
+        if isinstance(pixels, CropPixels)
+        else [pixels.native, pixels.spacing_mm, pixels.outlines]
+    )
     digest = hashlib.sha256()
-    if isinstance(pixels, CropPixels):
-        digest.update(np.ascontiguousarray(pixels.images))
-        return digest.hexdigest()
-    for array in (pixels.native, pixels.spacing_mm, pixels.outlines):
+    for array in arrays:
         if array is not None:
-            digest.update(np.ascontiguousarray(array))
+            digest.update(array.tobytes())
     return digest.hexdigest()
 
 

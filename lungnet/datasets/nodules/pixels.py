@@ -15,8 +15,8 @@ SPACINGS_MM = (0.3, 2.0)
 """Of a CT's pixels; others are a mistake."""
 
 LEAST_AGREEMENT, MOST_DISAGREEING = 0.6, 0.1
-"""Correlation of a 1 mm image with what is cut from the native pixels, and the share of nodules that
-may fall below it. On LUNA16's nodules one in a hundred falls below 0.93."""
+"""Correlation of a 1 mm image with what is cut from the native pixels, and the share of nodules
+that may fall below it. On LUNA16's nodules one in a hundred falls below 0.93."""
 
 
 @dataclass(frozen=True, eq=False)

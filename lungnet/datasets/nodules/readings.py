@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from lungnet.config.attributes import ATTRIBUTES
+from lungnet.config.model import ATTRIBUTES
 from lungnet.datasets.nodules.archive import NoduleArchive
 from lungnet.errors import InputError
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from lungnet.config.attributes import ATTRIBUTES
+from lungnet.config.model import ATTRIBUTES
 from lungnet.models.architectures import LayerFactory
 
 
@@ -20,4 +20,6 @@ def attributes(stages: list[Any], features: Any, layers: LayerFactory) -> Any:
 def diameter(stages: list[Any], features: Any, layers: LayerFactory) -> Any:
     """The natural logarithm of the diameter in millimetres, shape (batch, 1)."""
     del stages, layers
-    return keras.layers.Dense(1, name="diameter_score", bias_initializer=keras.initializers.Constant(2.0))(features)
+    return keras.layers.Dense(
+        1, name="diameter_score", bias_initializer=keras.initializers.Constant(2.0)
+    )(features)

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lungnet.datasets.nodule_cohort import centre_crop, nodule_cohort
 from numpy.testing import assert_array_equal
 
 from lungnet.config.model import InputConfig
 from lungnet.datasets import nodule_cohort as nodules
-from lungnet.datasets.nodule_cohort import centre_crop, nodule_cohort
 from lungnet.errors import ConfigError, InputError, LungnetError
 
 SHOWN = InputConfig(kind="nodule", size=(8, 8))

@@ -14,7 +14,7 @@ from lungnet.config.training import OptimizerConfig
 @pytest.mark.parametrize("activation", ["prelu", "noisy_hard_tanh"])
 def test_weight_decay_moves_kernels_and_spares_biases_norms_and_slopes(activation, bag_pooling):
     from lungnet.models.build import build_model
-    from lungnet.training.optimizer import build_optimizer
+    from lungnet.training.recipe.optimizer import build_optimizer
 
     config = ModelConfig(
         channels=(2, 3), hidden=(3,), activation=activation, bag_pooling=bag_pooling
@@ -41,7 +41,7 @@ def test_weight_decay_moves_kernels_and_spares_biases_norms_and_slopes(activatio
 
 @pytest.mark.parametrize("warmup", [0.0, 0.25])
 def test_the_rate_rises_linearly_and_falls_as_a_cosine_to_a_hundredth(warmup):
-    from lungnet.training.optimizer import build_optimizer
+    from lungnet.training.recipe.optimizer import build_optimizer
 
     steps, peak = 40, 0.03
     schedule = build_optimizer(
@@ -59,6 +59,6 @@ def test_the_rate_rises_linearly_and_falls_as_a_cosine_to_a_hundredth(warmup):
 
 
 def test_one_step_in_all_is_enough():
-    from lungnet.training.optimizer import build_optimizer
+    from lungnet.training.recipe.optimizer import build_optimizer
 
     assert math.isfinite(float(build_optimizer(OptimizerConfig(warmup=0.5), 1)._learning_rate(0)))

@@ -1,4 +1,4 @@
-"""The optimizer: warm-up and a cosine, decay spared where it does harm, an average of the weights."""
+"""The optimizer: warm-up and a cosine, decay where it does no harm, an average of the weights."""
 
 from typing import Any
 

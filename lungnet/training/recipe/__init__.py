@@ -1,0 +1,1 @@
+"""What weights are held to, and how gradients change them."""
