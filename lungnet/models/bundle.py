@@ -15,16 +15,17 @@ from lungnet.errors import BundleError, ConfigError
 from lungnet.files import canonical_hash, file_hash, read_bounded, replacing
 from lungnet.version import __version__
 
-MANIFEST, CONFIG, PREPARATION, CALIBRATION, TRAINING = (
+MANIFEST, CONFIG, PREPARATION, CALIBRATION, TRAINING, CARD = (
     "manifest.json",
     "config.yaml",
     "preparation.json",
     "calibration.json",
     "training.json",
+    "card.md",
 )
 WEIGHTS, NETWORK = "model.weights.h5", "openvino/network.xml"
 OF_A_NETWORK = (WEIGHTS, NETWORK, "openvino/network.bin")
-DESCRIPTIONS = (CONFIG, PREPARATION, CALIBRATION, TRAINING)
+DESCRIPTIONS = (CONFIG, PREPARATION, CALIBRATION, TRAINING, CARD)
 NETWORKS = "networks"
 """Folder of an ensemble's networks, each in one of its own: `networks/00`, `networks/01`, ..."""
 

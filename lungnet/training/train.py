@@ -13,7 +13,7 @@ from lungnet.evaluation.metrics import Metrics, evaluate_table
 from lungnet.evaluation.scoring_config import ScoringConfig
 from lungnet.files import write_json
 from lungnet.run_folder import TEST, TRAIN, VALIDATION, RunFolder
-from lungnet.training.export import make_bundle
+from lungnet.training.bundling.export import make_bundle
 from lungnet.training.judging import (
     EpochsDone,
     Judgement,

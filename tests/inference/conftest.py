@@ -56,7 +56,7 @@ def bundle_of(tmp_path_factory, volumes):
 
     def make(kind, preparation_hash=None):
         from lungnet.models.build import build_model
-        from lungnet.training.export import make_bundle
+        from lungnet.training.bundling.export import make_bundle
 
         values = {
             "data": {"kind": "nodules" if kind == "nodule" else "store", "path": "nowhere"},

@@ -24,6 +24,7 @@ from lungnet.datasets.crop_recipe import recipe_settings
 from lungnet.errors import ExportError, MachineError
 from lungnet.models.bundle import (
     CALIBRATION,
+    CARD,
     CONFIG,
     NETWORK,
     PREPARATION,
@@ -33,6 +34,7 @@ from lungnet.models.bundle import (
     write_bundle,
 )
 from lungnet.models.exported_network import LOGIT, compile_network
+from lungnet.training.bundling.card import model_card
 from lungnet.training.judging import shown_network
 
 log = logging.getLogger("lungnet")
@@ -77,6 +79,7 @@ def make_bundle(
         CALIBRATION: _json(summary["calibration"]),
         TRAINING: _json({**summary["training"], "export_difference": difference}),
     }
+    files[CARD] = model_card(experiment, summary["training"], summary["calibration"])
     write_bundle(path, files, lambda folder: _write_networks(folder, networks, exports))
     log.info(
         "bundle: the exported network differs from Keras by at most %.1g of the logit", difference
