@@ -4,21 +4,24 @@ The same code for training from a store and for one new series.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from lungnet.config.model import InputConfig
-from lungnet.datasets.cohort import Inputs
 from lungnet.datasets.view import View, straight, turn_slices
 from lungnet.preprocessing import Scan
 from lungnet.volume import AIR_HU, spacing_of, to_voxels
 
+if TYPE_CHECKING:  # it imports pandas, which prediction does without
+    from lungnet.datasets.cohort import Inputs
+
 STRAIGHT = straight(3)
 
 
-def network_inputs(scan: Scan, input_config: InputConfig, view: View = STRAIGHT) -> Inputs:
+def network_inputs(scan: Scan, input_config: InputConfig, view: View = STRAIGHT) -> "Inputs":
     """The network's inputs for one scan in a view.
 
     Returns:

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 from lungnet.errors import PredictionsError
@@ -91,6 +90,9 @@ def fit_calibration(
         PredictionsError: shapes that differ, nothing to fit on, a label that is neither 0 nor 1, a
             logit that is not finite.
     """
+    # Here, since prediction applies a calibration and need not wait for the import.
+    from scipy.optimize import minimize
+
     y, x = _checked(labels, logits)
     if method == "none":
         return Calibration()

@@ -9,9 +9,8 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -31,6 +30,9 @@ from lungnet.store.layout import (
     scan_keys,
 )
 from lungnet.store.stored_scan import read_attributes
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA = pa.schema(
     [
@@ -90,7 +92,7 @@ def write_tables(store: Path, refused: Iterable[RefusedRow]) -> None:
     write_text(store / SUMS, "".join(f"{file_hash(store / name)}  {name}\n" for name in names))
 
 
-def read_manifest(store: Path) -> pd.DataFrame:
+def read_manifest(store: Path) -> "pd.DataFrame":
     """The manifest as a table; `label` is a nullable integer.
 
     Raises:

@@ -3,9 +3,7 @@
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from lungnet.config.preparation import RULES_VERSION, PreparationConfig
 from lungnet.errors import StoreError
@@ -13,6 +11,9 @@ from lungnet.files import canonical_hash, write_json
 from lungnet.store.layout import PREPARATION, scan_folder
 from lungnet.store.manifest import read_manifest
 from lungnet.store.stored_scan import StoredScan, read_attributes
+
+if TYPE_CHECKING:  # a worker, spawned, prepares without it
+    import pandas as pd
 
 OPEN_SCANS = 256
 """Scans whose handles are kept; the one used longest ago is dropped."""
@@ -29,7 +30,7 @@ class Store:
         preparation_hash: their name; a model that was trained on another one must not be used.
     """
 
-    def __init__(self, path: Path, manifest: pd.DataFrame, preparation: dict[str, Any]) -> None:
+    def __init__(self, path: Path, manifest: "pd.DataFrame", preparation: dict[str, Any]) -> None:
         self.path = path
         self.manifest = manifest
         self.preparation = PreparationConfig(**preparation["preparation"])
