@@ -16,7 +16,7 @@ from lungnet.evaluation.calibration import Calibration
 from lungnet.intake import Series, find_series, read_series
 from lungnet.models.bundle import Bundle, open_bundle
 from lungnet.models.exported_network import LOGIT, WEIGHTS_OUTPUT, compile_networks
-from lungnet.preprocessing import prepare
+from lungnet.preprocessing import around_lungs, with_candidates
 from lungnet.run_folder import RunFolder
 from lungnet.version import __version__
 from lungnet.volume import ScanWarning, Triple, Volume
@@ -98,7 +98,10 @@ class Predictor:
         self, volume: Volume
     ) -> tuple[float, tuple[ScoredCandidate, ...], tuple[ScanWarning, ...]]:
         """Probability, candidates with weights, and warnings for a volume in HU."""
-        scan = prepare(volume, self.bundle.experiment.preparation)
+        config = self.bundle.experiment.preparation
+        scan = around_lungs(volume, config)
+        del volume  # its memory serves the candidates, where the caller drops it too
+        scan = with_candidates(scan, config)
         inputs = {
             name: value[None] for name, value in network_inputs(scan, self.input_config).items()
         }

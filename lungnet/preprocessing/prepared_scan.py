@@ -3,7 +3,7 @@
 HU in cubes around the lungs, the lung region, and the candidates, all in patient space.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -84,6 +84,14 @@ def prepare(volume: Volume, config: PreparationConfig) -> PreparedScan:
     Returns:
         The scan on a grid parallel to the source's, cut to the lungs and a margin.
     """
+    return with_candidates(around_lungs(volume, config), config)
+
+
+def around_lungs(volume: Volume, config: PreparationConfig) -> PreparedScan:
+    """The first half of `prepare`: all but the candidates.
+
+    Who drops the volume after it has the source's memory back for the second half.
+    """
     coarse = resample(volume, (lungs.LATTICE_MM,) * 3)
     outlined = find_lungs(coarse)
     box = _box_around(outlined.mask, coarse, volume, config.margin_mm)
@@ -91,19 +99,24 @@ def prepare(volume: Volume, config: PreparationConfig) -> PreparedScan:
     mask = mask_on(outlined.mask, coarse.affine, fine.hu.shape, fine.affine)
     if not mask.any():  # a scan of a few voxels, none of whose centres lies in the coarse mask
         mask[:] = 1
-    candidates = find_candidates(fine, mask, config)
     warnings = volume.warnings + outlined.warnings
     has_lungs = all(warning.code != NO_LUNGS for warning in outlined.warnings)
     return PreparedScan(
         fine.hu,
         mask,
         fine.affine,
-        candidates,
+        (),
         outlined.litres if has_lungs else None,
         volume.patient_id,
         volume.series_uid,
         warnings,
     )
+
+
+def with_candidates(scan: PreparedScan, config: PreparationConfig) -> PreparedScan:
+    """The second half of `prepare`: the scan with the candidates that its own grid shows."""
+    fine = Volume(scan.hu, scan.affine, scan.patient_id, scan.series_uid, scan.warnings)
+    return replace(scan, candidates=find_candidates(fine, scan.mask, config))
 
 
 def _box_around(

@@ -30,7 +30,9 @@ def encode(values: NDArray[Any], fill: int) -> dict[str, bytes]:
         `zarr.json` and at most one shard.
     """
     store: Any = ts.open(_zarr_spec(values, fill), create=True).result()
-    store.write(np.ascontiguousarray(values)).result()
+    # Without a copy: nothing changes the values while they are encoded.
+    plain = np.ascontiguousarray(values)
+    store.write(plain, can_reference_source_data_indefinitely=True).result()
     files = store.kvstore
     return {
         name.decode(): files.read(name).result().value for name in sorted(files.list().result())

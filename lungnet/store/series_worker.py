@@ -9,7 +9,7 @@ from lungnet.config.preparation import PreparationConfig
 from lungnet.errors import Refusal, SeriesRefused
 from lungnet.intake import Series, read_series
 from lungnet.intake.rows import row_of
-from lungnet.preprocessing import prepare
+from lungnet.preprocessing import around_lungs, with_candidates
 from lungnet.store.stored_scan import write_scan
 from lungnet.volume import ScanWarning
 
@@ -52,8 +52,9 @@ def prepare_series(series: Series, store: Path, config: PreparationConfig) -> Pr
     except SeriesRefused as refused:
         return refused_series_row(series, refused.refusal, cpu_s=_since(start))
     row = row_of(series, volume)
-    scan = prepare(volume, config)
-    del volume  # the source's memory is not needed while the result is compressed
+    scan = around_lungs(volume, config)
+    del volume  # its memory serves the candidates and the compression
+    scan = with_candidates(scan, config)
     return row_of_scan(
         write_scan(store, scan, row, config, series.n_slices),
         "prepared",

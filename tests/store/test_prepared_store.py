@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import weakref
 
 import numpy as np
 import pytest
@@ -11,9 +12,9 @@ from hypothesis import strategies as st
 
 from lungnet.errors import StoreError
 from lungnet.intake import read_series
-from lungnet.preprocessing import prepare
+from lungnet.preprocessing import prepare, with_candidates
 from lungnet.preprocessing.boxes import first_voxels
-from lungnet.store import Store
+from lungnet.store import Store, series_worker
 from lungnet.volume import AIR_HU
 
 
@@ -46,6 +47,28 @@ def test_zarr_python_reads_the_same_values(store, whole):
         assert group["hu"].chunks == (32, 32, 32)
         assert (group["hu"][:] == store.read(uid).hu).all()
         assert (group["mask"][:] == store.read(uid).mask).all()
+
+
+def test_the_source_is_out_of_memory_while_candidates_are_sought(
+    found, spec, tmp_path, monkeypatch
+):
+    sources = []
+
+    def read(series):
+        volume = read_series(series)
+        sources.append(weakref.ref(volume.hu))
+        return volume
+
+    def ranked(scan, config):
+        assert [source() for source in sources] == [None]
+        return with_candidates(scan, config)
+
+    monkeypatch.setattr(series_worker, "read_series", read)
+    monkeypatch.setattr(series_worker, "with_candidates", ranked)
+    series = next(one for one in found if one.patient_id == "p1")
+    row = series_worker.prepare_series(series, tmp_path, spec)
+    assert row.status == "prepared"
+    assert row.candidates
 
 
 @settings(
