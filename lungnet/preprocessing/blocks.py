@@ -4,14 +4,18 @@ Boxes instead of balls, since OpenCV slides a box at the same cost whatever its 
 """
 
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Bools = NDArray[np.bool_]
-Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+Values = TypeVar("Values", NDArray[np.uint8], NDArray[np.float32])
+
+ROWS_IN_CACHE = 8
+"""Rows of all planes that a processor's cache holds at once."""
 
 
 def block_means(hu: NDArray[np.int16]) -> Floats:
@@ -30,9 +34,19 @@ def block_means(hu: NDArray[np.int16]) -> Floats:
     return np.asarray(planes, np.float32) * np.float32(0.5)
 
 
+def filled_blocks(mask: Bools) -> Bools:
+    """Blocks of 2 x 2 x 2 voxels of which at least half are set, as `block_means` forms them."""
+    padded = np.pad(mask.view(np.uint8), [(0, n % 2) for n in mask.shape], mode="edge")
+    slabs = padded[::2] + padded[1::2]
+    rows = slabs[:, ::2] + slabs[:, 1::2]
+    return np.asarray(rows[..., ::2] + rows[..., 1::2] >= 4)
+
+
 def to_voxels(blocks: Bools, shape: tuple[int, ...]) -> Bools:
     """Blocks of 2 x 2 x 2 voxels as voxels of `shape`."""
-    wide = np.repeat(np.repeat(np.repeat(blocks, 2, 0), 2, 1), 2, 2)
+    rows = np.repeat(blocks, 2, 2)
+    z, y, x = rows.shape
+    wide = np.broadcast_to(rows[:, None, :, None], (z, 2, y, 2, x)).reshape(2 * z, 2 * y, x)
     return wide[: shape[0], : shape[1], : shape[2]]
 
 
@@ -54,12 +68,17 @@ def widened(box: tuple[slice, ...], reach: int) -> tuple[slice, ...]:
 
 def dilated(mask: Bools, reach: int) -> Bools:
     """Grown by a box of 2 `reach` + 1 voxels; nothing comes in over the lattice's faces."""
-    return _slid(mask, reach, cv2.dilate, np.maximum)
+    return _slid(mask.view(np.uint8), reach, cv2.dilate, np.maximum).view(np.bool_)
 
 
 def eroded(mask: Bools, reach: int) -> Bools:
     """Shrunk by a box of 2 `reach` + 1 voxels; the lattice's faces take nothing away."""
-    return _slid(mask, reach, cv2.erode, np.minimum)
+    return _slid(mask.view(np.uint8), reach, cv2.erode, np.minimum).view(np.bool_)
+
+
+def highest_around(values: Floats, reach: int) -> Floats:
+    """The highest value in a box of 2 `reach` + 1 voxels around each; none beyond the faces."""
+    return _slid(values, reach, cv2.dilate, np.maximum)
 
 
 def grown_within(seed: Bools, allowed: Bools, steps: int) -> Bools:
@@ -69,14 +88,16 @@ def grown_within(seed: Bools, allowed: Bools, steps: int) -> Bools:
     return seed
 
 
-def _slid(mask: Bools, reach: int, in_plane: Callable[..., Bytes], along_z: np.ufunc) -> Bools:
+def _slid(values: Values, reach: int, in_plane: Callable[..., Any], along_z: np.ufunc) -> Values:
     kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-    planes = np.stack([in_plane(plane, kernel) for plane in mask.view(np.uint8)])
+    planes = np.empty_like(values, order="C")
+    for plane, target in zip(values, planes, strict=True):
+        in_plane(plane, kernel, dst=target)
     result = planes.copy()
     for step in range(1, min(reach, len(planes) - 1) + 1):
         along_z(result[step:], planes[:-step], out=result[step:])
         along_z(result[:-step], planes[step:], out=result[:-step])
-    return result.view(np.bool_)
+    return result
 
 
 def distances_mm(mask: Bools, spacing_mm: tuple[float, ...], reach_mm: float = 64.0) -> Floats:
@@ -97,10 +118,17 @@ def distances_mm(mask: Bools, spacing_mm: tuple[float, ...], reach_mm: float = 6
             distance = cv2.distanceTransform(
                 (~plane).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
             )
-            squared[...] = np.square(distance * np.float32(spacing_mm[1]))
+            # OpenCV's root may be off in its last bit, by where in memory the plane lies; its
+            # square is a whole number, and NumPy's root of that is the nearest one.
+            distance = np.sqrt(np.rint(np.square(distance)))
+            np.square(distance * np.float32(spacing_mm[1]), out=squared)
     result = in_plane.copy()
-    for step in range(1, min(len(mask) - 1, int(reach_mm / spacing_mm[0])) + 1):
-        rise = np.float32((step * spacing_mm[0]) ** 2)
-        np.minimum(result[step:], in_plane[:-step] + rise, out=result[step:])
-        np.minimum(result[:-step], in_plane[step:] + rise, out=result[:-step])
-    return np.sqrt(result)
+    farthest = min(len(mask) - 1, int(reach_mm / spacing_mm[0]))
+    for first in range(0, mask.shape[1], ROWS_IN_CACHE):
+        rows = slice(first, first + ROWS_IN_CACHE)
+        squared, nearest = np.ascontiguousarray(in_plane[:, rows]), result[:, rows]
+        for step in range(1, farthest + 1):
+            raised = squared + np.float32((step * spacing_mm[0]) ** 2)
+            np.minimum(nearest[step:], raised[:-step], out=nearest[step:])
+            np.minimum(nearest[:-step], raised[step:], out=nearest[:-step])
+    return np.sqrt(result, out=result)

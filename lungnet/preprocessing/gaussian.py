@@ -1,5 +1,7 @@
 """The Gaussian that smooths before a grid coarsens, and between scales."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,6 +9,7 @@ NEGLIGIBLE_SIGMA = 0.05
 """In samples; a narrower Gaussian has one weight that is not nothing."""
 
 
+@lru_cache(maxsize=64)  # the slices of a scan ask for one kernel hundreds of times
 def gaussian_kernel(sigma: float) -> NDArray[np.float64]:
     """Weights of a sampled Gaussian to three sigma on either side; they sum to 1.
 
@@ -14,10 +17,13 @@ def gaussian_kernel(sigma: float) -> NDArray[np.float64]:
         sigma: standard deviation in samples.
 
     Returns:
-        Shape (2 * reach + 1,); one weight where sigma is negligible.
+        Shape (2 * reach + 1,), read-only; one weight where sigma is negligible.
     """
     if sigma <= NEGLIGIBLE_SIGMA:
-        return np.ones(1)
-    reach = max(1, int(np.ceil(3 * sigma)))
-    values = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    return np.asarray(values / values.sum())
+        values = np.ones(1)
+    else:
+        reach = max(1, int(np.ceil(3 * sigma)))
+        values = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+        values /= values.sum()
+    values.flags.writeable = False
+    return values

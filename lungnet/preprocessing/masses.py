@@ -4,17 +4,23 @@ From the middle of a mass on the pleura or at the hilum, as of a free one, rays 
 meet aerated lung at about one distance. From the heart, a vertebra or the liver's dome they do not.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
-from lungnet.preprocessing.blocks import bounding_box, distances_mm
+from lungnet.preprocessing.blocks import bounding_box, distances_mm, highest_around
 
-DIRECTIONS = tuple(step for step in product((-1, 0, 1), repeat=3) if any(step))
+Bools = NDArray[np.bool_]
+Counts = NDArray[np.uint16]
+Floats = NDArray[np.float32]
+Triple = tuple[float, float, float]
+Direction = tuple[int, int, int]
+
+DIRECTIONS: tuple[Direction, ...] = tuple(
+    (z, y, x) for z, y, x in product((-1, 0, 1), repeat=3) if z or y or x
+)
 """Rays run along the 26 lines that join a block with its neighbors."""
 
 DEPTH_MM = (9.0, 56.0)
@@ -46,9 +52,8 @@ BONE_ABOVE_HU = 200.0
 SMALLEST_RADIUS_MM = 10.0
 """What is smaller is closed over by a disc, and ranked among the nodules."""
 
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float32]
-Triple = tuple[float, float, float]
+NOT_MET = np.uint16(1 << 15)
+"""More steps than any lattice has blocks along an axis."""
 
 
 @dataclass(frozen=True)
@@ -114,16 +119,19 @@ def _middles(
     """
     depth = distances_mm(lung, spacing_mm)
     is_deep = (depth >= DEPTH_MM[0]) & (depth <= DEPTH_MM[1])
-    limit = np.where(is_deep, np.minimum(UNEVEN * depth + SLACK_MM, FARTHEST_MM), -1)
+    limit = np.minimum(UNEVEN * depth + SLACK_MM, FARTHEST_MM)
     count = np.zeros(lung.shape, np.uint8)
-    for hits in _first_hits(lung, spacing_mm):
-        count += hits <= limit
+    for step_mm, directions in _by_length(spacing_mm).items():
+        farthest = (limit / step_mm).astype(np.uint16)
+        for direction in directions:
+            count += _steps_to_lung(lung, direction) <= farthest
+    count *= is_deep
     # Of blocks that face as much, the deepest is the middle.
     rank = count + depth * np.float32(1e-3)
     rank[count < (MASS_FACING if region is None else CLOSED_FACING) * len(DIRECTIONS)] = 0
     if region is not None:
         rank[~region] = 0
-    peaks = np.argwhere((ndimage.maximum_filter(rank, size=5) == rank) & (rank > 0))
+    peaks = np.argwhere((highest_around(rank, 2) == rank) & (rank > 0))
     peaks = peaks[np.argsort(-rank[tuple(peaks.T)], kind="stable")]
     return peaks, limit[tuple(peaks.T)]
 
@@ -139,27 +147,37 @@ def spine_column(means: Floats) -> float:
     return float(np.argmax(around)) if bone.any() else (means.shape[2] - 1) / 2
 
 
-def _first_hits(lung: Bools, spacing_mm: Triple) -> Iterator[Floats]:
-    """For each direction, how far from each block lung is first met, in millimetres."""
+def _by_length(spacing_mm: Triple) -> dict[np.float32, list[Direction]]:
+    """The directions by the length of their step in millimetres."""
+    directions: dict[np.float32, list[Direction]] = {}
     for direction in DIRECTIONS:
-        lead = next(axis for axis in range(3) if direction[axis])
-        order = [lead] + [axis for axis in range(3) if axis != lead]
-        planes = np.ascontiguousarray(np.transpose(lung, order))
-        hits = np.full(planes.shape, np.float32(1e3))
-        if direction[lead] < 0:
-            planes, target = planes[::-1], hits[::-1]
-        else:
-            target = hits
         step_mm = np.float32(np.hypot.reduce(np.multiply(direction, spacing_mm)))
-        (to_y, from_y), (to_x, from_x) = (
-            _shift(direction[axis], size)
-            for axis, size in zip(order[1:], planes.shape[1:], strict=True)
-        )
-        target[0][planes[0]] = 0
-        for k in range(1, len(planes)):
-            np.add(target[k - 1][from_y, from_x], step_mm, out=target[k][to_y, to_x])
-            target[k][planes[k]] = 0
-        yield np.transpose(hits, np.argsort(order))
+        directions.setdefault(step_mm, []).append(direction)
+    return directions
+
+
+def _steps_to_lung(lung: Bools, direction: Direction) -> Counts:
+    """After how many steps against a direction lung is met from each block.
+
+    `NOT_MET` and more where none is.
+    """
+    lead = next(axis for axis in range(3) if direction[axis])
+    order = [lead] + [axis for axis in range(3) if axis != lead]
+    tissue = np.transpose(~lung, order).astype(np.uint16)
+    steps = NOT_MET * tissue
+    if direction[lead] < 0:
+        tissue, target = tissue[::-1], steps[::-1]
+    else:
+        target = steps
+    (to_y, from_y), (to_x, from_x) = (
+        _shift(direction[axis], size)
+        for axis, size in zip(order[1:], tissue.shape[1:], strict=True)
+    )
+    for k in range(1, len(tissue)):
+        reached = target[k][to_y, to_x]
+        np.add(target[k - 1][from_y, from_x], 1, out=reached)
+        reached *= tissue[k][to_y, to_x]
+    return np.transpose(steps, np.argsort(order))
 
 
 def _shift(step: int, size: int) -> tuple[slice, slice]:

@@ -85,7 +85,8 @@ def mask_on(
         low, fraction = floor(position), position - floor(position)
         below = planes[low] if 0 <= low < len(planes) else nothing
         above = planes[low + 1] if 0 <= low + 1 < len(planes) else nothing
-        result[k] = cv2.addWeighted(below, 1 - fraction, above, fraction, 0) >= 128
+        both = cv2.addWeighted(below, 1 - fraction, above, fraction, 0)
+        np.greater_equal(both, 128, out=result[k].view(np.bool_))
     return result
 
 
@@ -102,10 +103,10 @@ def _resample_array(hu: NDArray[np.int16], ratios: Triple) -> NDArray[np.int16]:
         }
         total = planes[int(used[0])] * row[used[0]]
         for i in used[1:]:
-            total = cv2.scaleAdd(planes[int(i)], float(row[i]), total)
+            total = cv2.scaleAdd(planes[int(i)], float(row[i]), total, dst=total)
         if result is None:
             result = np.empty((len(weights), *total.shape), np.int16)
-        result[k] = np.rint(total)
+        result[k] = np.rint(total, out=total)
     assert result is not None  # a volume has at least one slice
     return result
 
@@ -160,9 +161,10 @@ def _interpolated(plane: NDArray[np.float32], step: float) -> NDArray[np.float32
 
 def _averaged(plane: NDArray[np.int16], n_y: int, n_x: int) -> NDArray[np.int16]:
     rows, columns = plane.shape
-    padded = np.pad(plane, ((0, -rows % n_y), (0, -columns % n_x)), mode="edge")
+    if rows % n_y or columns % n_x:
+        plane = np.pad(plane, ((0, -rows % n_y), (0, -columns % n_x)), mode="edge")
     result: NDArray[np.int16] = cv2.resize(
-        padded, (padded.shape[1] // n_x, padded.shape[0] // n_y), interpolation=cv2.INTER_AREA
+        plane, (plane.shape[1] // n_x, plane.shape[0] // n_y), interpolation=cv2.INTER_AREA
     )
     return result
 

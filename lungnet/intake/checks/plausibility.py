@@ -105,7 +105,7 @@ def check_values(
         SeriesRefused: implausible-hu or not-chest.
     """
     steps = [max(1, round(n / 96)) for n in hu.shape]
-    sample = hu[:: steps[0], :: steps[1], :: steps[2]]
+    sample = np.ascontiguousarray(hu[:: steps[0], :: steps[1], :: steps[2]])
     bright = float((sample > BRIGHT_HU).mean())
     if bright > LARGEST_BRIGHT_PART:
         raise SeriesRefused(

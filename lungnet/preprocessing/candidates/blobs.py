@@ -69,10 +69,11 @@ def find_blobs(
     # A ball of radius r answers most at sigma = r / sqrt(3).
     sigma, spacing, stride = radii_mm[0] / 3**0.5, lattice_mm, 1
     tables = []
-    smooth = _smoothed(image, sigma / spacing)
+    smooth, smoother, response = (np.empty_like(image) for _ in range(3))
+    _smooth(image, sigma / spacing, smooth, response)
     while sigma * 3**0.5 <= radii_mm[1]:
-        smoother = _smoothed(smooth, sigma * (SCALE_STEP**2 - 1) ** 0.5 / spacing)
-        response = smooth - smoother
+        _smooth(smooth, sigma * (SCALE_STEP**2 - 1) ** 0.5 / spacing, smoother, response)
+        np.subtract(smooth, smoother, out=response)
         peaks = _peaks(response, region)
         roundness = _roundness(smooth, peaks)
         peaks, roundness = peaks[roundness > 0], roundness[roundness > 0]
@@ -80,33 +81,34 @@ def find_blobs(
         centre = (peaks + _offsets(response, peaks)) * stride
         radius = np.full(len(peaks), sigma * 3**0.5)
         tables.append(np.column_stack([centre, radius, height, roundness]))
-        smooth, sigma = smoother, sigma * SCALE_STEP
+        smooth, smoother, sigma = smoother, smooth, sigma * SCALE_STEP
         if sigma > 1.5 * spacing:
             # So smooth, every second voxel tells all: an eighth of the work for this scale and the
             # ones above.
             smooth = np.ascontiguousarray(smooth[::2, ::2, ::2])
             region = np.ascontiguousarray(region[::2, ::2, ::2])
+            smoother, response = np.empty_like(smooth), np.empty_like(smooth)
             spacing, stride = spacing * 2, stride * 2
     rows = np.concatenate(tables)
     return Blobs(rows[:, :3], rows[:, 3], rows[:, 4], rows[:, 5])
 
 
-def _smoothed(image: Floats, sigma: float) -> Floats:
+def _smooth(image: Floats, sigma: float, result: Floats, planes: Floats) -> None:
+    """Write the image, smoothed, to `result`; `planes` is scratch, both as large as the image."""
     kernel = gaussian_kernel(sigma)
-    planes = np.empty_like(image)
     for plane, target in zip(image, planes, strict=True):
         cv2.sepFilter2D(
             plane, cv2.CV_32F, kernel, kernel, dst=target, borderType=cv2.BORDER_REPLICATE
         )
     # Along z, a column of the volume seen as one wide plane is a column of pixels.
-    wide = cv2.sepFilter2D(
+    cv2.sepFilter2D(
         planes.reshape(len(planes), -1),
         cv2.CV_32F,
         np.ones(1),
         kernel,
+        dst=result.reshape(len(planes), -1),
         borderType=cv2.BORDER_REPLICATE,
     )
-    return np.asarray(wide).reshape(image.shape)
 
 
 def _peaks(response: Floats, region: NDArray[np.uint8]) -> NDArray[np.int64]:

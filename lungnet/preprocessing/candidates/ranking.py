@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungnet.config.preparation import PreparationConfig
-from lungnet.preprocessing.blocks import block_means
+from lungnet.preprocessing.blocks import filled_blocks
 from lungnet.preprocessing.candidates.blobs import Blobs, find_blobs
 from lungnet.preprocessing.candidates.surroundings import AERATED_BELOW_HU, measure
 from lungnet.preprocessing.masses import find_masses
@@ -120,7 +120,7 @@ def find_candidates(
 
 def _solid(hu: NDArray[np.int16], region: NDArray[np.uint8], config: PreparationConfig) -> Doubles:
     """Rows of (z, y, x, radius_mm, score): blobs of soft tissue, and what lies between."""
-    image = np.clip(hu, AIR_LEVEL_HU, DENSE_LEVEL_HU).astype(np.float32)
+    image: Floats = np.clip(hu, AIR_LEVEL_HU, DENSE_LEVEL_HU, dtype=np.float32)
     image[region == 0] = LUNG_LEVEL_HU
     radii_mm = (config.smallest_mm / 2, config.largest_mm / 2)
     blobs = find_blobs(image, region, LATTICE_MM, radii_mm)
@@ -197,10 +197,9 @@ def _score(
 
 def _masses(hu: NDArray[np.int16], region: NDArray[np.uint8], config: PreparationConfig) -> Doubles:
     """Rows of (z, y, x, radius_mm, score) on the lattice."""
-    aerated = ((hu < AERATED_BELOW_HU) & region.view(bool)).astype(np.int16)
-    blocks = block_means(aerated) >= 0.5
-    closed = block_means(region.astype(np.int16)) >= 0.5
-    masses = find_masses(blocks, (2 * LATTICE_MM,) * 3, 0.0, closed)
+    closed = region.view(bool)
+    aerated = filled_blocks((hu < AERATED_BELOW_HU) & closed)
+    masses = find_masses(aerated, (2 * LATTICE_MM,) * 3, 0.0, filled_blocks(closed))
     rows = [
         (
             *(2 * np.asarray(mass.centre) + 0.5),

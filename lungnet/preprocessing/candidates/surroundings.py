@@ -60,8 +60,10 @@ def measure(
     """
     rows = np.zeros((len(centres), 4))
     for row, centre, scale_mm in zip(rows, centres, scales_mm, strict=True):
-        box, distance_mm = _box(hu.shape, centre, 2 * scale_mm + 3 + RIM_MM[1], lattice_mm)
-        row[0] = radius_mm = _radius(image[box], distance_mm, float(scale_mm))
+        reach_mm = 2 * float(scale_mm) + 3
+        box, distance_mm = _box(hu.shape, centre, reach_mm, lattice_mm)
+        row[0] = radius_mm = _radius(image[box], distance_mm, reach_mm, float(scale_mm))
+        box, distance_mm = _box(hu.shape, centre, radius_mm + RIM_MM[1], lattice_mm)
         values = hu[box]
         core = distance_mm <= max(CORE_SHARE * radius_mm, lattice_mm)
         row[1] = image[box][core].mean() if core.any() else values.mean()
@@ -81,7 +83,8 @@ def _box(
 
     Slices, and how far each is away in millimetres.
     """
-    reach, middle = int(np.ceil(reach_mm / lattice_mm)), np.rint(centre).astype(int)
+    # Half a voxel more, since the point lies up to that far off its voxel's middle.
+    reach, middle = int(np.ceil(reach_mm / lattice_mm + 0.5)), np.rint(centre).astype(int)
     low, high = np.maximum(middle - reach, 0), np.minimum(middle + reach + 1, shape)
     z, y, x = (
         np.square(lattice_mm * (np.arange(first, stop) - c)).astype(np.float32)
@@ -91,9 +94,8 @@ def _box(
     return tuple(slice(first, stop) for first, stop in zip(low, high, strict=True)), distance_mm
 
 
-def _radius(values: Floats, distance_mm: Floats, scale_mm: float) -> float:
+def _radius(values: Floats, distance_mm: Floats, reach_mm: float, scale_mm: float) -> float:
     """Distance in mm at which a shell's mean HU has fallen half way to the surroundings."""
-    reach_mm = 2 * scale_mm + 3
     used = distance_mm <= reach_mm
     distance_mm, values = distance_mm[used], values[used]
     shell = (distance_mm * np.float32(1 / SHELL_MM) + np.float32(0.5)).astype(np.int32)

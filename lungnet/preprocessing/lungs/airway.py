@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lungnet.preprocessing.blocks import bounding_box
+from lungnet.preprocessing.blocks import bounding_box, widened
 from lungnet.volume import Volume
 
 LARGEST_ML = 130.0
@@ -48,16 +48,20 @@ def find_airway(coarse: Volume, aerated: Bools) -> Bools:
     k, lumen = seed
     lumen_hu = float(np.median(hu[k][lumen]))
     for share in (0.5, 0.3, 0.15):
-        labels, _ = ndimage.label(hu < lumen_hu + share * (lung_hu - lumen_hu))
-        numbers = np.unique(labels[k][lumen])
-        tree = np.isin(labels, numbers[numbers > 0])
-        if tree.sum() * ml_per_voxel <= LARGEST_ML:
+        labels, n = ndimage.label(hu < lumen_hu + share * (lung_hu - lumen_hu))
+        is_tree = np.zeros(n + 1, bool)
+        is_tree[labels[k][lumen]] = True
+        is_tree[0] = False
+        tree = is_tree[labels]
+        if np.count_nonzero(tree) * ml_per_voxel <= LARGEST_ML:
             break
     else:
         return nothing
     # The wall, and the lumen's edge that is half wall: two voxels of 2 mm.
-    grown = ndimage.binary_dilation(tree, ndimage.generate_binary_structure(3, 1), iterations=2)
-    nothing[box] = grown
+    around = widened(bounding_box(tree), 2)
+    cross = ndimage.generate_binary_structure(3, 1)
+    tree[around] = ndimage.binary_dilation(tree[around], cross, iterations=2)
+    nothing[box] = tree
     return nothing
 
 

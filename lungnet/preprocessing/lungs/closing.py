@@ -81,8 +81,10 @@ def _close_into(closed: Bools, box: tuple[slice, ...], lung: Bools, spacing_mm: 
     for axis in range(3):
         planes, closings = np.moveaxis(padded, axis, 0), np.moveaxis(result, axis, 0)
         for k, plane in enumerate(planes):
-            if plane.any():
-                closings[k] |= _closed_plane(np.ascontiguousarray(plane), radius)
+            x, y, width, height = cv2.boundingRect(np.ascontiguousarray(plane))
+            if width:
+                near = slice(y - reach, y + height + reach), slice(x - reach, x + width + reach)
+                closings[k][near] |= _closed_plane(np.ascontiguousarray(plane[near]), radius)
     largest = LARGEST_HOLE_MM2 / (spacing_mm[1] * spacing_mm[2])
     inner = result[reach:-reach, reach:-reach, reach:-reach]
     target = closed[box][used]

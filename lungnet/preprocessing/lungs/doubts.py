@@ -83,8 +83,9 @@ def shared_faces_mm2(mask: Bools, beyond: Bools, spacing_mm: Triple) -> float:
         spacing_mm: (z, y, x).
     """
     z_mm, y_mm, x_mm = spacing_mm
-    rows = (mask[:, 1:] & beyond[:, :-1]).sum() + (mask[:, :-1] & beyond[:, 1:]).sum()
-    columns = (mask[..., 1:] & beyond[..., :-1]).sum() + (mask[..., :-1] & beyond[..., 1:]).sum()
-    rows += mask[:, [0, -1]].sum()
-    columns += mask[..., [0, -1]].sum()
+    count = np.count_nonzero  # of booleans several times as quick as their sum
+    rows = count(mask[:, 1:] & beyond[:, :-1]) + count(mask[:, :-1] & beyond[:, 1:])
+    columns = count(mask[..., 1:] & beyond[..., :-1]) + count(mask[..., :-1] & beyond[..., 1:])
+    rows += count(mask[:, [0, -1]])
+    columns += count(mask[..., [0, -1]])
     return float(rows * z_mm * x_mm + columns * z_mm * y_mm)

@@ -127,8 +127,11 @@ def _in_body(inner: Bools, sides: NDArray[np.uint8], room: Bools) -> Bools:
     is_body, is_bridged = share <= BRIDGE_SHARE, share > UNBRIDGED_SHARE
     is_body[0] = is_bridged[0] = False
     result: Bools = is_body[labels]
+    boxes = ndimage.find_objects(labels)
     for number in np.flatnonzero(is_body & is_bridged):
-        result &= ~_beyond_bridges(labels == number, open_air)
+        # As far beyond the component as what is taken off it may reach.
+        box = widened(boxes[number - 1], 2)
+        result[box] &= ~_beyond_bridges(labels[box] == number, open_air[box])
     return result
 
 
@@ -153,11 +156,13 @@ def _faces_shared(
     In squared cube roots of its volume; index 0 stands for no component.
     """
     labels, n = ndimage.label(mask)
-    faces = np.zeros(n + 1)
-    for axis in (1, 2):
-        inside, outside = np.moveaxis(labels, axis, 0), np.moveaxis(open_air, axis, 0)
-        faces += np.bincount(inside[1:][outside[:-1]], minlength=n + 1)
-        faces += np.bincount(inside[:-1][outside[1:]], minlength=n + 1)
+    sides = (
+        labels[:, 1:][open_air[:, :-1]],
+        labels[:, :-1][open_air[:, 1:]],
+        labels[..., 1:][open_air[..., :-1]],
+        labels[..., :-1][open_air[..., 1:]],
+    )
+    faces = np.bincount(np.concatenate(sides), minlength=n + 1)
     faces[0] = 0
     volumes = np.maximum(np.bincount(labels[mask], minlength=n + 1), 1)
     return labels, np.asarray(faces / volumes ** (2 / 3))

@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lungnet.preprocessing.blocks import block_means, bounding_box, dilated, to_voxels
+from lungnet.preprocessing.blocks import (
+    block_means,
+    bounding_box,
+    dilated,
+    filled_blocks,
+    to_voxels,
+    widened,
+)
 from lungnet.preprocessing.lungs.airway import find_airway
 from lungnet.preprocessing.lungs.closing import closed_lungs
 from lungnet.preprocessing.lungs.doubts import SIDE_CUT_CM2, doubts, shared_faces_mm2
@@ -47,6 +54,7 @@ RIM_BLOCKS = 2
 """The lung's rim reaches so many blocks of 4 mm beyond those that it fills."""
 
 Bools = NDArray[np.bool_]
+Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +88,8 @@ def find_lungs(coarse: Volume) -> Lungs:
         A mask that is never empty, its volume, and warnings.
     """
     litre_per_voxel = float(np.prod(coarse.spacing_mm)) * 1e-6
-    aerated, hollow = _aerated(coarse.hu, litre_per_voxel)
+    means = block_means(coarse.hu)
+    aerated, hollow = _aerated(coarse.hu, means, litre_per_voxel)
     if np.count_nonzero(aerated) * litre_per_voxel < LEAST_LITRES:
         mask = _body_box(coarse.hu)
         warning = ScanWarning(NO_LUNGS, WARNINGS[NO_LUNGS])
@@ -89,7 +98,8 @@ def find_lungs(coarse: Volume) -> Lungs:
     if np.count_nonzero(aerated & airway) > LARGEST_AIRWAY_SHARE * np.count_nonzero(aerated):
         airway = np.zeros_like(aerated)
     aerated &= ~airway
-    lungs = closed_lungs(aerated | _masses(aerated, coarse), coarse.spacing_mm) & ~airway
+    masses = _masses(aerated, spine_column(means), coarse.spacing_mm)
+    lungs = closed_lungs(aerated | masses, coarse.spacing_mm) & ~airway
     padding = _padding_beside(lungs, coarse)
     lungs &= ~padding
     litres = float(np.count_nonzero(lungs)) * litre_per_voxel
@@ -98,35 +108,37 @@ def find_lungs(coarse: Volume) -> Lungs:
 
 def _padding_beside(lungs: Bools, coarse: Volume) -> Bools:
     """What pads a round field of view, where it cuts the lungs: no voxel elsewhere."""
-    low = coarse.hu <= PADDING_HU
-    shared_mm2 = shared_faces_mm2(lungs, low, coarse.spacing_mm)
+    box = widened(bounding_box(lungs), 1)
+    low, inside = coarse.hu[box] <= PADDING_HU, lungs[box]
+    shared_mm2 = shared_faces_mm2(inside, low, coarse.spacing_mm)
     # A voxel of padding in the mask has up to four faces that the cut would show.
-    if shared_mm2 + 4 * np.count_nonzero(lungs & low) < 100 * SIDE_CUT_CM2:
+    if shared_mm2 + 4 * np.count_nonzero(inside & low) < 100 * SIDE_CUT_CM2:
         return np.zeros_like(lungs)
     # It reaches from the image's sides inward without a gap: bullae do not.
-    inward = np.minimum.accumulate(low, 2)
-    inward |= np.minimum.accumulate(low[..., ::-1], 2)[..., ::-1]
+    rows = box[:2]
+    low, inward = coarse.hu[rows] <= PADDING_HU, np.zeros_like(lungs)
+    inward[rows] = np.minimum.accumulate(low, 2)
+    inward[rows] |= np.minimum.accumulate(low[..., ::-1], 2)[..., ::-1]
     return inward
 
 
-def _masses(aerated: Bools, coarse: Volume) -> Bools:
+def _masses(aerated: Bools, spine: float, spacing_mm: Triple) -> Bools:
     """Masses in the lungs, too large to be closed over."""
-    blocks = block_means(aerated.astype(np.int16)) >= 0.5
-    z, y, x = coarse.spacing_mm
-    spine = spine_column(block_means(coarse.hu))
-    masses = find_masses(blocks, (2 * z, 2 * y, 2 * x), spine)
-    return balls(masses, aerated.shape, coarse.spacing_mm)
+    z, y, x = spacing_mm
+    masses = find_masses(filled_blocks(aerated), (2 * z, 2 * y, 2 * x), spine)
+    return balls(masses, aerated.shape, spacing_mm)
 
 
-def _aerated(hu: NDArray[np.int16], litre_per_voxel: float) -> tuple[Bools, Bools]:
+def _aerated(
+    hu: NDArray[np.int16], means: NDArray[np.float32], litre_per_voxel: float
+) -> tuple[Bools, Bools]:
     """Air of the lungs, the bronchi still in it; and gas of hollow organs beside and above them."""
-    means = block_means(hu)
     air = find_air(means, 8 * litre_per_voxel)
     labels, large = _large_components(means, air, 8 * litre_per_voxel)
     lung_blocks = np.isin(labels, large)
     # Thin recesses and the lungs' rim fill no block: what of the air around is joined with them.
-    joined = (hu < AIR_BELOW_HU) & to_voxels(dilated(lung_blocks, RIM_BLOCKS), hu.shape)
-    joined &= ~to_voxels(air.hollow, hu.shape)
+    is_air = hu < AIR_BELOW_HU
+    joined = is_air & to_voxels(dilated(lung_blocks, RIM_BLOCKS) & ~air.hollow, hu.shape)
     box = bounding_box(joined)
     labels, n = ndimage.label(joined[box])
     is_lung = np.zeros(n + 1, bool)
@@ -135,7 +147,7 @@ def _aerated(hu: NDArray[np.int16], litre_per_voxel: float) -> tuple[Bools, Bool
     aerated = np.zeros_like(joined)
     aerated[box] = is_lung[labels]
     middle = int(np.mean(np.flatnonzero(lung_blocks.any(axis=(1, 2))))) if len(large) else 0
-    hollow = to_voxels(dilated(air.hollow, 1), hu.shape) & (hu < AIR_BELOW_HU)
+    hollow = to_voxels(dilated(air.hollow, 1), hu.shape) & is_air
     hollow[: 2 * middle] = False
     return aerated, hollow
 
