@@ -8,8 +8,8 @@ from lungnet.config.data import DataConfig
 from lungnet.config.model import InputConfig, ModelConfig
 from lungnet.config.preparation import PreparationConfig
 from lungnet.config.section import Section
-from lungnet.config.sources import nearest_source
 from lungnet.config.training import EvaluationConfig, OptimizerConfig, TrainingConfig
+from lungnet.config.yaml_text import Sources, nearest_source
 from lungnet.files import canonical_hash
 
 
@@ -27,11 +27,12 @@ class Experiment(Section):
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
 
-    _sources: dict[str, str] = PrivateAttr(default_factory=dict)
+    _sources: Sources = PrivateAttr(default_factory=dict)
 
     def where(self, key: str) -> str:
         """File and line that set a key, or the nearest section above it that is set."""
-        return nearest_source(self._sources, key) or "the defaults"
+        source = nearest_source(self._sources, key)
+        return source.place if source else "the defaults"
 
     def config_hash(self) -> str:
         """16 hexadecimal digits over every setting, resolved."""

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from lungnet.config.experiment import Experiment
 from lungnet.config.preparation import PreparationConfig
 from lungnet.config.section import Section
-from lungnet.config.sources import Sources, nearest_source
+from lungnet.config.yaml_text import Source, Sources, ValueBuilder, compose, dump, nearest_source
 from lungnet.errors import ConfigError
 from lungnet.files import read_bounded
 
@@ -78,9 +78,7 @@ def _validated(
 
 def dump_experiment(experiment: Experiment) -> str:
     """The resolved experiment as YAML that `load_experiment` reads back to the same settings."""
-    # Escaped to ASCII: PyYAML would write some of Unicode's line breaks as they are, and read them
-    # back as spaces.
-    return yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False, width=120)
+    return dump(experiment.model_dump(mode="json"))
 
 
 def _read(path: Path, children: tuple[Path, ...]) -> tuple[dict[str, Any], Sources]:
@@ -90,7 +88,7 @@ def _read(path: Path, children: tuple[Path, ...]) -> tuple[dict[str, Any], Sourc
         )
     text = _text(path)
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = compose(text)
     except RecursionError:
         raise ConfigError(
             f"{path}: brackets within brackets, too deep to be a configuration"
@@ -107,12 +105,12 @@ def _read(path: Path, children: tuple[Path, ...]) -> tuple[dict[str, Any], Sourc
             "`data:`, `input:`, `model:` and so on"
         )
     sources: Sources = {}
-    values = _build(root, "", str(path), sources, set())
+    values = ValueBuilder(text, lambda line: f"{path}:{line}", sources).build(root, "")
     parent = values.pop("extends", None)
     if parent is None:
         return values, sources
     if not isinstance(parent, str):
-        raise ConfigError(f"{sources['extends']}: extends names a file, found {parent!r}")
+        raise ConfigError(f"{sources['extends'].place}: extends names a file, found {parent!r}")
     base, base_places = _read(path.parent / parent, (*children, path.resolve()))
     return _merge(base, values), base_places | sources
 
@@ -135,43 +133,6 @@ def _text(path: Path) -> str:
     return text
 
 
-def _build(node: yaml.Node, key: str, file: str, sources: Sources, visited: set[int]) -> Any:
-    """Turn a node into plain values, noting the line of every key.
-
-    Aliases are refused, as they can grow without bound.
-    """
-    line = f"{file}:{node.start_mark.line + 1}"
-    if id(node) in visited:
-        raise ConfigError(f"{line}: {key} uses a YAML alias (*); write the value out")
-    visited.add(id(node))
-    sources.setdefault(key, line)
-    if isinstance(node, yaml.MappingNode):
-        values: dict[str, Any] = {}
-        for name_node, value_node in node.value:
-            name = str(name_node.value)
-            below = f"{key}.{name}" if key else name
-            if name in values:
-                raise ConfigError(f"{file}:{name_node.start_mark.line + 1}: {below} is set twice")
-            sources[below] = f"{file}:{name_node.start_mark.line + 1}"
-            values[name] = _build(value_node, below, file, sources, visited)
-        return values
-    if isinstance(node, yaml.SequenceNode):
-        return [
-            _build(item, f"{key}.{i}", file, sources, visited) for i, item in enumerate(node.value)
-        ]
-    return _scalar(node, key, line)
-
-
-def _scalar(node: yaml.Node, key: str, line: str) -> Any:
-    loader = yaml.SafeLoader("")
-    try:
-        return loader.construct_object(node)
-    except (yaml.YAMLError, ValueError):
-        raise ConfigError(f"{line}: {key}: {node.value!r} ({node.tag}) cannot be read") from None
-    finally:
-        loader.dispose()
-
-
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for name, value in over.items():
@@ -187,21 +148,20 @@ def _apply(override: str, values: dict[str, Any], sources: Sources) -> None:
         raise ConfigError(
             f"--set {override}: expected section.key=value, such as model.activation.name=prelu"
         )
+    place = f"--set {override}"
     try:
-        value = yaml.safe_load(text)
-    except (
-        yaml.YAMLError,
-        ValueError,
-        RecursionError,
-    ):  # ValueError: a date that is none, such as 2020-13-45
-        raise ConfigError(f"--set {override}: {text!r} is no YAML value") from None
+        node = compose(text)
+    except (yaml.YAMLError, RecursionError):
+        raise ConfigError(f"{place}: {text!r} is no YAML value") from None
     section = values
     for name in names[:-1]:
         section = section.setdefault(name, {})
         if not isinstance(section, dict):
             raise ConfigError(f"--set {override}: {name} is a value, not a section")
-    section[names[-1]] = value
-    sources[key] = f"--set {override}"
+    builder = ValueBuilder(text, lambda _: place, sources)
+    section[names[-1]] = None if node is None else builder.build(node, key)
+    if node is None:
+        sources[key] = Source(place, None, None)
 
 
 def _sentence(error: ValidationError, sources: Sources, path: Path) -> str:
@@ -212,12 +172,13 @@ def _sentence(error: ValidationError, sources: Sources, path: Path) -> str:
     )
     names = [str(name) for name in first["loc"]]
     key = ".".join(names)
-    source = nearest_source(sources, key) or sources.get("", str(path))
+    source = nearest_source(sources, key) or sources.get("")
+    place = source.place if source else str(path)
     count_text = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{source}: {_problem(first, key, names)}{count_text}"
+    return f"{place}: {_problem(first, key, names, sources.get(key))}{count_text}"
 
 
-def _problem(problem: Mapping[str, Any], key: str, names: list[str]) -> str:
+def _problem(problem: Mapping[str, Any], key: str, names: list[str], source: Source | None) -> str:
     if problem["type"] == "extra_forbidden":
         fields = _fields(names[:-1]) + (["extends"] if len(names) == 1 else [])
         matches = difflib.get_close_matches(names[-1], fields, n=1)
@@ -232,9 +193,14 @@ def _problem(problem: Mapping[str, Any], key: str, names: list[str]) -> str:
         return f"{key} is missing"
     message = problem["msg"].removeprefix("Value error, ")
     value = problem.get("input")
-    if isinstance(value, dict | list) or problem["type"] == "value_error":
+    # A figure as it was typed (0.10, 1e-3), not as Python would write it. A validator of our own
+    # may have changed what it was given.
+    is_same = source is not None and (source.value is value or problem["type"] == "value_error")
+    typed = source.text if source is not None and is_same else None
+    if isinstance(value, dict) or (isinstance(value, list) and typed is None):
         return f"{key}: {message}" if key else message
-    return f"{key} is {value!r}: {message[:1].lower()}{message[1:]}"
+    shown = repr(value) if isinstance(value, str) or typed is None else typed
+    return f"{key} is {shown}: {message[:1].lower()}{message[1:]}"
 
 
 def _fields(names: Sequence[str]) -> list[str]:

@@ -81,12 +81,8 @@ class InputConfig(Section):
     @field_validator("windows_hu")
     @classmethod
     def _windows_are_open(cls, windows: tuple[Window, ...]) -> tuple[Window, ...]:
-        for low, high in windows:
-            if not -3100 <= low < high <= 4000:
-                raise ValueError(
-                    f"{[low, high]} is no window; expected [low, high] with -3100 <= low < high "
-                    "<= 4000"
-                )
+        if any(not -3100 <= low < high <= 4000 for low, high in windows):
+            raise ValueError("no window; expected [low, high] with -3100 <= low < high <= 4000")
         return windows
 
     @model_validator(mode="after")

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lungnet.config.load import LARGEST_BYTES, dump_experiment, load_experiment, load_preparation
 from lungnet.config.preparation import PreparationConfig
+from lungnet.config.yaml_text import dump
 from lungnet.errors import ConfigError
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -99,7 +99,7 @@ def test_every_configuration_that_is_shipped_loads(path):
             4,
             "training.epochs is 0: input should be greater than or equal to 1",
         ),
-        ("optimizer:\n  learning_rate: .nan\n", 4, "optimizer.learning_rate is nan"),
+        ("optimizer:\n  learning_rate: .nan\n", 4, "optimizer.learning_rate is .nan"),
         ("optimizer:\n  learning_rate: 2\n", 4, "less than or equal to 1"),
         ("training: 3\n", 3, "training"),
         ("model: {activation: {options: {}}}\n", 3, "model.activation.name is missing"),
@@ -141,9 +141,9 @@ def test_a_wrong_key_type_or_value_names_file_line_and_what_was_expected(
             "at most 0.9 together",
         ),
         (
-            SMALL.replace("[16, 16]", "[16, 16], window_hu: [400, -1000]"),
+            SMALL.replace("[16, 16]", "[16, 16], windows_hu: [400, -1000]"),
             2,
-            "[400.0, -1000.0] is no window",
+            "input.windows_hu is [400, -1000]: no window; expected [low, high]",
         ),
     ],
 )
@@ -182,6 +182,51 @@ def test_what_is_no_configuration_gets_one_line(written, data, words):
     sentence = refusal(path)
     assert words in sentence
     assert str(path) in sentence
+
+
+@pytest.mark.parametrize("number", ["010", "08", "-007", "1:30", "12:30:45.5", "0_1"])
+def test_a_number_that_versions_of_yaml_read_differently_is_refused_where_it_stands(
+    written, number
+):
+    for text, key in (
+        (f"training:\n  epochs: {number}\n", "training.epochs"),
+        (f"model:\n  hidden: [8, {number}]\n", "model.hidden.1"),
+    ):
+        path = written(SMALL + text)
+        sentence = refusal(path)
+        assert sentence.startswith(f"{path}:4: {key} is {number}, which is ambiguous in YAML")
+    override = f"training.epochs={number}"
+    assert refusal(written(SMALL), [override]).startswith(f"--set {override}: training.epochs is")
+
+
+def test_in_quotes_it_is_text_and_zero_is_a_number(written):
+    path = written(SMALL.replace("a.npz", "'010'") + "seed: 0\nmodel: {dropout: 0.0}\n")
+    assert load_experiment(path).data.path == "010"
+    assert load_experiment(path, ["data.path='1:30'"]).data.path == "1:30"
+
+
+@pytest.mark.parametrize("number", ["1e3", "2.50", "1.0e+3", "0x10", "+2.0"])
+def test_a_figure_in_an_error_is_the_one_that_was_typed(written, number):
+    words = f"optimizer.learning_rate is {number}: input should be less than or equal to 1"
+    path = written(SMALL + f"optimizer:\n  learning_rate: {number}\n")
+    assert refusal(path) == f"{path}:4: {words}"
+    override = f"optimizer.learning_rate={number}"
+    assert refusal(written(SMALL), [override]) == f"--set {override}: {words}"
+    child = written("extends: a.yaml\noptimizer: {learning_rate: 3}\n", "child.yaml")
+    assert "optimizer.learning_rate is 3:" in refusal(child)
+
+
+def test_a_figure_of_a_parent_is_not_told_for_the_childs(written):
+    written(SMALL + "model: {hidden: [0.10, 4]}\n", "parent.yaml")
+    path = written("extends: parent.yaml\nmodel: {hidden: [8, 4.50]}\n")
+    assert "model.hidden.1 is 4.50:" in refusal(path)
+
+
+def test_an_exponent_needs_no_point(written):
+    options = "model: {activation: {name: elu, options: {alpha: 1e-3}}}\n"
+    experiment = load_experiment(written(SMALL + options), ["optimizer.weight_decay=5e-4"])
+    assert experiment.model.activation.options == {"alpha": 0.001}
+    assert experiment.optimizer.weight_decay == 0.0005
 
 
 def test_a_missing_file_and_a_folder_are_told(tmp_path):
@@ -280,7 +325,8 @@ def test_a_byte_order_mark_is_read_over(written):
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    path=st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), min_size=1, max_size=20),
+    path=st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), min_size=1, max_size=20)
+    | st.text("0123456789:.e-", min_size=1, max_size=5),
     rate=st.floats(1e-12, 1),
     seed=st.integers(0, 2**31 - 1),
     options=st.dictionaries(
@@ -297,8 +343,10 @@ def test_what_is_dumped_loads_to_the_same_hash(tmp_path, path, rate, seed, optio
         "model": {"activation": {"name": "relu", "options": options}},
     }
     first = tmp_path / "first.yaml"
-    first.write_text(yaml.safe_dump(values), encoding="utf-8")
+    first.write_text(dump(values), encoding="utf-8")
     experiment = load_experiment(first)
+    assert (experiment.data.path, experiment.optimizer.learning_rate) == (path, rate)
+    assert experiment.model.activation.options == options
     second = tmp_path / "second.yaml"
     second.write_text(dump_experiment(experiment), encoding="utf-8")
     again = load_experiment(second)
