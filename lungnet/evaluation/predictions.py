@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from lungnet.delimited import quoted
 from lungnet.errors import PredictionsError
-from lungnet.evaluation.predictions_csv import REQUIRED, check_columns, decoded, parsed, quoted
+from lungnet.evaluation.predictions_csv import REQUIRED, check_columns, read_cells
 from lungnet.run_folder import TEST, TRAIN, VALIDATION
 
 KEY = ("patient_id", "series_uid", "sample")
@@ -26,6 +27,9 @@ SEEN = (TRAIN, VALIDATION)
 for each fold."""
 
 SYNTHETIC_WORDS = {"": False, "0": False, "1": True, "false": False, "true": True}
+
+DECIMAL_COMMA = r"^([-+]?\d*),(\d+)$"
+"""A number as many languages write it; none of these columns reaches to thousands."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,9 @@ OPTIONAL = (
 
 NUMBERS = {
     "label": NumberRule("0 or 1", lambda v: (v == 0) | (v == 1), dtype=np.int64),
-    "probability": NumberRule("a number from 0 to 1", lambda v: (v >= 0) & (v <= 1)),
+    "probability": NumberRule(
+        "a number from 0 to 1 (no logit, no percentage)", lambda v: (v >= 0) & (v <= 1)
+    ),
     "fold": NumberRule(
         "a whole number from 0, or -1 for none",
         lambda v: (v >= NO_FOLD) & (v == np.floor(v)),
@@ -85,7 +91,7 @@ NUMBERS = {
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
-    """Read a CSV of predictions, UTF-8 with a header line and commas.
+    """Read a table of predictions as `lungnet.delimited.read_table` does.
 
     Args:
         path: columns `patient_id`, `label` (0 or 1) and `probability` (0..1); optional
@@ -100,9 +106,10 @@ def read_predictions(path: Path) -> pd.DataFrame:
     Raises:
         PredictionsError: naming file, line and column of the first thing that is wrong.
     """
-    header, rows, lines = parsed(decoded(path), path)
-    table = pd.DataFrame(rows, columns=header, dtype=object)
-    return check_predictions(table, [f"{path}: line {line}" for line in lines], str(path))
+    cells = read_cells(path)
+    table = pd.DataFrame(list(cells.rows), columns=list(cells.header), dtype=object)
+    table = table.drop(columns="", errors="ignore")
+    return check_predictions(table, [f"{path}: line {line}" for line in cells.lines], str(path))
 
 
 def check_predictions(
@@ -207,6 +214,8 @@ def _numbers(
         is_blank = False if is_numeric_dtype(values) else _texts(values) == ""
         is_missing = values.isna() | is_blank
         values = values.where(~is_missing, rule.empty)
+    if not is_numeric_dtype(values):
+        values = _texts(values).str.replace(DECIMAL_COMMA, r"\1.\2", regex=True)
     numbers = pd.to_numeric(values, errors="coerce").astype(np.float64)
     is_wrong = ~rule.holds(numbers) | (numbers.isna() & ~is_missing)
     _refuse(is_wrong, column, table, row_names, rule.expected)

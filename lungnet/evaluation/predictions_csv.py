@@ -1,98 +1,47 @@
-"""A CSV of predictions comes in as a file; its header, rows and line numbers go out as text."""
+"""The columns that a table of predictions must have, and what to rename where they are missing."""
 
-import csv
-import io
+from collections.abc import Sequence
 from pathlib import Path
 
+from lungnet.delimited import DelimitedTable, likely_column, quoted, read_table
 from lungnet.errors import PredictionsError
-from lungnet.files import read_bounded
-
-
-def decoded(path: Path) -> str:
-    """The text of a CSV.
-
-    Raises:
-        PredictionsError: it cannot be read, is too long, or is not UTF-8; names the line.
-    """
-    try:
-        data = read_bounded(path, LARGEST_FILE_BYTES)
-    except OSError as error:
-        raise PredictionsError(
-            f"{path}: {error.strerror or error}; expected a CSV of predictions"
-        ) from error
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        byte = data[error.start]
-        raise PredictionsError(
-            f"{path}: line {line}: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8 "
-            "throughout"
-        ) from error
-
-
-def parsed(text: str, path: Path) -> tuple[list[str], list[list[str]], list[int]]:
-    """Header, rows and their line numbers.
-
-    Raises:
-        PredictionsError: no header, or a row of another length; names the line.
-    """
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    header: list[str] = []
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    try:
-        for row in reader:
-            if not any(cell.strip() for cell in row):
-                continue
-            if not header:
-                header = [cell.strip() for cell in row]
-                check_columns(header, f"{path}: line {reader.line_num}")
-            elif len(row) != len(header):
-                raise PredictionsError(
-                    f"{path}: line {reader.line_num} has {len(row)} cells, its header {len(header)}"
-                )
-            else:
-                rows.append(row)
-                lines.append(reader.line_num)
-    except csv.Error as error:
-        raise PredictionsError(
-            f"{path}: line {reader.line_num}: {error}; expected comma-separated values"
-        ) from error
-    if not header:
-        raise PredictionsError(
-            f"{path}: is empty; expected a header with {', '.join(REQUIRED)} and a row per patient"
-        )
-    return header, rows, lines
-
-
-LARGEST_FILE_BYTES = 512 * 2**20
-
 
 REQUIRED = ("patient_id", "label", "probability")
 
+MOST_LISTED = 12
+"""Columns of a header that are named in an error."""
 
-def check_columns(columns: list[str], table_name: str) -> None:
+
+def read_cells(path: Path) -> DelimitedTable:
+    """The cells of a table of predictions, its columns checked.
+
+    Raises:
+        PredictionsError: it cannot be read, or lacks a column; names file and line.
+    """
+    expected = f"a CSV of predictions: a header with {', '.join(REQUIRED)} and a row per patient"
+    table = read_table(path, PredictionsError, expected)
+    check_columns([name for name in table.header if name], f"{path}: line {table.header_line}")
+    return table
+
+
+def check_columns(columns: Sequence[str], table_name: str) -> None:
     """Refuse a table without the columns it must have, or with one of them twice.
 
     Raises:
-        PredictionsError: naming the column.
+        PredictionsError: naming the column, and the one that may be meant.
     """
     missing = [name for name in REQUIRED if name not in columns]
     if missing:
-        listed = ", ".join(map(quoted, columns[:12])) or "none"
+        listed = ", ".join(map(quoted, columns[:MOST_LISTED])) or "none"
+        likely = {name: likely_column(name, columns) for name in missing}
+        renamed = [f"{quoted(other)} to {name}" for name, other in likely.items() if other]
+        hint = f"; rename {' and '.join(renamed)}?" if renamed else ""
         raise PredictionsError(
             f"{table_name}: column {missing[0]} is missing; found {listed}; expected at least "
-            f"{', '.join(REQUIRED)}"
+            f"{', '.join(REQUIRED)}{hint}"
         )
     twice = next((name for name in columns if columns.count(name) > 1), None)
     if twice is not None:
         raise PredictionsError(
             f"{table_name}: column {quoted(twice)} stands twice in the header; expected once"
         )
-
-
-def quoted(value: object) -> str:
-    """A value as it is shown in an error, cut where it is long."""
-    text = str(value)
-    return repr(text if len(text) <= 60 else f"{text[:57]}...")

@@ -34,6 +34,35 @@ def test_a_plain_table_is_typed(tmp_path):
     assert table["series_uid"].tolist() == ["", ""]
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        GOOD.encode("utf-16"),
+        GOOD.replace(",", "\t").encode(),
+        GOOD.replace(",", ";").replace(".", ",").encode(),
+    ],
+)
+def test_what_spreadsheets_write_is_read_as_the_plain_form(tmp_path, data):
+    pd.testing.assert_frame_equal(read(tmp_path, data), read(tmp_path, GOOD))
+
+
+@pytest.mark.real_data
+def test_tables_from_the_field_are_read_to_the_plain_figures_or_refused_with_the_mend(shared_data):
+    folder = shared_data / "field" / "predictions"
+    plain = read_predictions(folder / "ok.csv")
+    commas = read_predictions(folder / "semicolon_comma.csv")
+    pd.testing.assert_frame_equal(plain, commas, rtol=1e-9)
+    for name, mend in {
+        "logits": "no logit",
+        "percent": "no percentage",
+        "target": "rename 'target' to label and 'pred' to probability?",
+        "two_probs": "rename 'prob_1' to probability?",
+    }.items():
+        with pytest.raises(PredictionsError) as refused:
+            read_predictions(folder / f"{name}.csv")
+        assert mend in str(refused.value)
+
+
 def test_what_was_read_survives_a_second_check(tmp_path):
     table = read(tmp_path, GOOD)
     pd.testing.assert_frame_equal(check_predictions(table), table)
@@ -55,8 +84,20 @@ def test_probabilities_keep_every_digit(tmp_path):
         ("", ["is empty", "patient_id"]),
         ("\n \n", ["is empty"]),
         ("patient_id,label,probability\n", ["holds no predictions"]),
-        ("id,cancer\na,1\n", ["patient_id is missing", "'id', 'cancer'"]),
-        ("patient_id;label;probability\na;1;0.5\n", ["patient_id is missing"]),
+        (
+            "id,cancer\na,1\n",
+            [
+                "patient_id is missing",
+                "'id', 'cancer'",
+                "rename 'id' to patient_id and 'cancer' to label?",
+            ],
+        ),
+        (
+            "patient_id,target,pred\na,1,0.5\n",
+            ["rename 'target' to label and 'pred' to probability?"],
+        ),
+        ("patient_id,label,p0\na,1,0.5\n", ["probability is missing"]),
+        ("patient_id|label|probability\na|1|0.5\n", ["patient_id is missing"]),
         ("patient_id,label,label,probability\n", ["'label' stands twice"]),
         (GOOD + "c,2,0.5\n", ["line 4", "column label", "'2'"]),
         (GOOD + "c,,0.5\n", ["line 4", "column label"]),
@@ -73,7 +114,8 @@ def test_probabilities_keep_every_digit(tmp_path):
         (GOOD + "c,1,0.5,9\n", ["line 4 has 4 cells"]),
         (GOOD + 'c,"1,0.5\n', ["line 4"]),
         (GOOD.encode() + b"M\xfcller,1,0.5\n", ["line 4", "0xfc", "UTF-8"]),
-        ("ÿþ".encode("latin-1") + GOOD.encode("utf-16-le"), ["line 1", "UTF-8"]),
+        (GOOD.encode("utf-16-le"), ["line 1", "NUL", "UTF-8"]),
+        (GOOD.replace("0.2", "20"), ["line 2", "column probability", "'20'", "no percentage"]),
         ("patient_id,label,probability,fold\na,1,0.5,1.5\n", ["line 2", "column fold"]),
         ("patient_id,label,probability,fold\na,1,0.5,-2\n", ["line 2", "column fold"]),
         (
