@@ -66,7 +66,7 @@ def prepare(
     Args:
         paths: where the series lie.
         out: the store's folder.
-        labels: CSV with `id,cancer` or `patient_id,label`.
+        labels: CSV with `id,cancer`, `patient_id,label` or `series_uid,label`.
         config: how series are prepared; the defaults where None.
         jobs: processes; one per core, as far as memory goes, where None.
 

@@ -187,6 +187,7 @@ def _configuration() -> Iterator[str]:
     yield "[configs/schema.json](../../configs/schema.json) completes in editors. A key that does"
     yield "not exist is refused, with file, line and the nearest right name. `lungnet prepare`,"
     yield "`inspect` and `convert` take the section `preparation` of such a file as `--config`."
+    yield "A number that versions of YAML read differently (`010`, `1:30`) is refused."
     yield from _section_pages("", Experiment)
     yield from _choices()
 

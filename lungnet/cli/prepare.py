@@ -42,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--labels",
         type=Path,
         metavar="CSV",
-        help="`id,cancer` or `patient_id,label`, and more columns at will",
+        help="`patient_id,label` or `id,cancer`, also by `series_uid` or by `study_date` too, and "
+        "more columns at will",
     )
     parser.add_argument(
         "--jobs",
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> int | None:
     labels = read_labels(args.labels) if args.labels else None
     pseudonyms = pseudonyms_of(args)
     if labels is not None and pseudonyms is not None:
-        labels = labels.renamed(pseudonyms.patient)
+        labels = labels.renamed(pseudonyms)
     config = preparation_of(args)
     series_list = find_all_series(args, config.intake)
     jobs = args.jobs or default_jobs()

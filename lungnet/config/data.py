@@ -1,6 +1,6 @@
 """Settings of the cohort: where it lies, what kind it is, and how its patients are split."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -38,8 +38,12 @@ class DataConfig(Section):
     """The store or npz; a relative path counts from the working directory."""
 
     labels: str | None = None
-    """CSV with `id,cancer` or `patient_id,label`; without it, the labels that `prepare` wrote into
-    the store."""
+    """CSV with `patient_id,label`, `id,cancer`, `series_uid,label` or
+    `patient_id,study_date,label`; without it, the labels that `prepare` wrote into the store."""
+
+    series: Literal["chosen", "all"] = "chosen"
+    """Of a store, the one series of each patient that `inspect` calls chosen, or every usable one
+    that has a label; a patient's series always stand on one side of a split."""
 
     attributes: str | None = None
     """CSV of the readers' other ratings of a nodule file's samples: `row` (index in the npz) and a

@@ -1,6 +1,5 @@
 """Cohort adapter for a prepared store with labels."""
 
-import logging
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -20,12 +19,10 @@ from lungnet.datasets.network_inputs import (
     network_inputs,
 )
 from lungnet.datasets.view import View
-from lungnet.errors import ChoiceError, InputError, UsageError
+from lungnet.errors import ChoiceError, UsageError
 from lungnet.files import canonical_hash
-from lungnet.store import Store, StoredScan, read_labels
+from lungnet.store import Store, StoredScan, labeled_series
 from lungnet.volume import to_voxels
-
-log = logging.getLogger("lungnet")
 
 CACHED_VOLUMES = 256
 """Coarse volumes kept in memory, below a megabyte each: making one reads a whole scan."""
@@ -38,7 +35,7 @@ CLOSE_UPS = 2
 def store_cohort(
     data: DataConfig, input_config: InputConfig, preparation: PreparationConfig
 ) -> Cohort:
-    """The chosen series of every labeled patient of a store.
+    """The chosen series, or all, of every labeled patient of a store.
 
     Raises:
         UsageError: the store was prepared with other settings than `preparation`.
@@ -53,7 +50,7 @@ def store_cohort(
             f"{expected}; prepare again with this configuration (--config), or set its "
             "`preparation` to the store's preparation.json"
         )
-    rows = _labeled(store, path, data.labels)
+    rows = labeled_series(store, data)
     series_uids = [str(uid) for uid in rows["series_uid"]]
     table = _table(
         rows, [largest_diameter_mm(store.read(uid), input_config) for uid in series_uids]
@@ -122,28 +119,6 @@ def _check(data: DataConfig, preparation: PreparationConfig) -> None:
     del preparation
     if data.attributes is not None:
         raise ChoiceError("data.attributes", "are of nodules, not of a store; leave them out")
-
-
-def _labeled(store: Store, path: Path, labels: str | None) -> pd.DataFrame:
-    manifest = store.manifest
-    rows = manifest[manifest["chosen"].astype(bool)].sort_values("patient_id", kind="stable")
-    if labels is not None:
-        label_of = read_labels(Path(labels)).matched(set(rows["patient_id"]))
-        rows = rows.assign(label=rows["patient_id"].map(label_of))
-    has_label = rows["label"].notna()
-    if not has_label.any():
-        raise InputError(
-            f"{path}: no patient has a label; give data.labels, or prepare with --labels (a CSV "
-            "with id,cancer)"
-        )
-    if not has_label.all():
-        log.warning(
-            "%s: %d of %d patients have no label and are left out",
-            path,
-            (~has_label).sum(),
-            len(rows),
-        )
-    return rows[has_label.to_numpy(np.bool_)]
 
 
 STORE = CohortKind(

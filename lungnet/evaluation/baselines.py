@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lungnet.delimited import quoted
 from lungnet.errors import PredictionsError
 from lungnet.evaluation.calibration import fit_calibration
 from lungnet.evaluation.curves import Curve, roc_curve
 from lungnet.evaluation.intervals import Floats, Interval, Ints, proportion, roc_auc, roc_auc_gain
-from lungnet.evaluation.predictions_csv import quoted
 from lungnet.evaluation.thresholds import choose_threshold, most_accurate, references
 
 EPSILON = float(np.finfo(np.float64).eps)

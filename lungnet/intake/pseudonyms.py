@@ -65,11 +65,16 @@ class Pseudonyms:
             patient_id=self.patient(series.patient_id),
             study_uid=self.uid(series.study_uid),
             series_uid=self.uid(series.series_uid),
+            study_date=self.date(series.study_date),
         )
 
     def patient(self, patient_id: str) -> str:
         """A pseudonym for a Patient ID; an empty one stays empty."""
         return "P" + self._digest("patient", patient_id)[:16] if patient_id else ""
+
+    def date(self, study_date: str) -> str:
+        """A pseudonym for a date; an empty one stays empty."""
+        return "D" + self._digest("date", study_date)[:16] if study_date else ""
 
     def uid(self, uid: str) -> str:
         """A valid DICOM UID in place of another (PS3.5 annex B.2: 2.25 and a number).

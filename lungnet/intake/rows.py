@@ -34,6 +34,7 @@ class SeriesRow:
     kernel: str
     plane: str = ""
     stack: str = ""
+    study_date: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The row as JSON values."""
@@ -90,6 +91,7 @@ def _plain_row(series: Series) -> SeriesRow:
         kernel=header.identity.kernel if header else "",
         plane="axial" if grid is None or grid.is_axial else "other",
         stack=series.stack,
+        study_date=series.study_date,
     )
 
 

@@ -20,6 +20,7 @@ class Series:
         patient_id: DICOM Patient ID, or what stands for it.
         study_uid: Study Instance UID; may be empty.
         series_uid: Series Instance UID, or what stands for it.
+        study_date: Study Date as YYYYMMDD, or its pseudonym; may be empty.
         stack: which stack of a series that holds several; empty where it is one.
         modality: as stated; empty where nothing is.
         refusal: known from headers already.
@@ -32,6 +33,7 @@ class Series:
     patient_id: str = ""
     study_uid: str = ""
     series_uid: str = ""
+    study_date: str = ""
     stack: str = ""
     modality: str = ""
     refusal: Refusal | None = None

@@ -15,7 +15,7 @@ from lungnet.errors import InputError, Refusal, StoreError, UsageError
 from lungnet.files import UNFINISHED, harmless, machine_error, remove_unfinished
 from lungnet.intake import Series, reasons, series_key
 from lungnet.processes.worker_pool import map_in_processes
-from lungnet.store.labels import Labels
+from lungnet.store.labels import Labels, SeriesIds
 from lungnet.store.layout import PICTURES, PREPARATION, SCANS, scan_folder, scan_keys
 from lungnet.store.manifest import (
     RefusedRow,
@@ -53,14 +53,14 @@ def fill_store(
         out: the store's folder; made where it is not.
         config: the same for all scans of a store.
         jobs: processes; with 1 all is done in this one.
-        labels: kept in the store and matched by patient.
+        labels: kept in the store and matched to its series.
 
     Yields:
         A row per series, in the order in which they become ready; the refused ones too.
 
     Raises:
         InputError: nothing is there to prepare, or nothing usable (`refused.csv` then says why).
-        LabelsError: no patient has a label; before any work.
+        LabelsError: no series has a label; before any work.
         UsageError: the folder holds something else, or scans of another preparation, or another
             process is filling it.
         MachineError: no space, no permission, a worker was killed.
@@ -70,7 +70,9 @@ def fill_store(
             "no series was found: expected DICOM (or NIfTI, MetaImage, NRRD) files of chest CT"
         )
     if labels is not None:
-        labels.matched({series.patient_id for series in series_list if series.refusal is None})
+        usable_ids = [_ids(series) for series in series_list if series.refusal is None]
+        labels = labels.resolved(usable_ids)
+        labels.matched(usable_ids)
     with _claimed(out, config):
         if labels is not None:
             stored = read_store_labels(out)
@@ -92,6 +94,10 @@ def fill_store(
         raise InputError(
             f"none of the {len(series_list)} series is usable; {out / 'refused.csv'} says why"
         )
+
+
+def _ids(series: Series) -> SeriesIds:
+    return SeriesIds(series.patient_id, series.series_uid, series.study_date)
 
 
 def _filled(

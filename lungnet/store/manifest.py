@@ -18,7 +18,7 @@ from lungnet.errors import LabelsError, StoreError
 from lungnet.files import file_hash, replacing, write_text
 from lungnet.intake import SeriesRow, choose
 from lungnet.store.contact_sheet import write_contact_sheet
-from lungnet.store.labels import Labels, labels_text, read_labels
+from lungnet.store.labels import Labels, SeriesIds, labels_text, read_labels
 from lungnet.store.layout import (
     GROUP,
     LABELS,
@@ -41,6 +41,7 @@ SCHEMA = pa.schema(
         ("stack", pa.string()),
         ("patient_id", pa.string()),
         ("study_uid", pa.string()),
+        ("study_date", pa.string()),
         ("label", pa.int8()),
         ("chosen", pa.bool_()),
         ("synthetic", pa.bool_()),
@@ -106,6 +107,8 @@ def read_manifest(store: Path) -> "pd.DataFrame":
         )
     try:
         table = pq.read_table(path)
+        if "study_date" not in table.column_names:  # a store of before labels by date
+            table = table.append_column("study_date", pa.array([""] * len(table), pa.string()))
         frame: pd.DataFrame = table.select(
             SCHEMA.names + [n for n in table.column_names if n not in SCHEMA.names]
         ).to_pandas()
@@ -166,12 +169,15 @@ def _rows(
     chosen = [row.chosen for row in choose([_series_row(a) for a in attributes])]
     rows = []
     for key, a, is_chosen in zip(keys, attributes, chosen, strict=True):
-        patient = a["patient_id"]
+        study_date = a["source"].get("study_date", "")
+        ids = SeriesIds(a["patient_id"], a["series_uid"], study_date)
+        labeled = labels.row_of(ids) if labels else None
         row = {
             "key": key,
             **{name: a[name] for name in ("series_uid", "patient_id", "shape", "lung_litres")},
             "study_uid": a["source"]["study_uid"],
-            "label": labels.label.get(patient) if labels else None,
+            "study_date": study_date,
+            "label": labeled.label if labeled else None,
             "stack": a["source"]["stack"],
             "chosen": is_chosen,
             "synthetic": a["provenance"]["synthetic"],
@@ -185,10 +191,7 @@ def _rows(
             **{name: a["provenance"][name] for name in ("preparation_hash", "lungnet_version")},
             "checksum": file_hash(scan_folder(store, key) / GROUP),
         }
-        row.update(
-            {name: column.get(patient) for name, column in labels.columns.items()} if labels else {}
-        )
-        rows.append(row)
+        rows.append((labels.cells_of(labeled) if labels else {}) | row)
     return sorted(rows, key=lambda row: (row["patient_id"], row["series_uid"], row["stack"]))
 
 

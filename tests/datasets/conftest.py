@@ -1,5 +1,7 @@
 """Small cohorts: nodules in an npz, and prepared scans both in a store and fresh."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -63,22 +65,26 @@ def prepared_scan():
 
 @pytest.fixture
 def store_of(tmp_path):
-    """`store_of(labels)`: a store with one prepared scan for each {uid: label}."""
+    """`store_of(labels)`: a store with one prepared scan for each {uid: label}.
+
+    Each is of a patient of its own, unless `patients` says of whom {uid: patient}.
+    """
     from lungnet.intake import SeriesRow
     from lungnet.store import Labels, Store, read_labels
     from lungnet.store.manifest import store_labels, write_tables
     from lungnet.store.prepared_store import write_preparation
     from lungnet.store.stored_scan import write_scan
 
-    def write(labels, spec=None, manufacturer="lungnet phantom", known=True):
+    def write(labels, spec=None, manufacturer="lungnet phantom", known=True, patients=None):
         spec = spec or PreparationConfig()
         path = tmp_path / "store"
         path.mkdir()
         write_preparation(path, spec)
         for uid in labels:
+            patient = (patients or {}).get(uid, f"patient-{uid}")
             row = SeriesRow(
                 path="",
-                patient_id=f"patient-{uid}",
+                patient_id=patient,
                 study_uid="",
                 series_uid=uid,
                 status="usable",
@@ -95,7 +101,7 @@ def store_of(tmp_path):
                 manufacturer=manufacturer,
                 kernel="",
             )
-            write_scan(path, prepared(uid), row, spec, 30)
+            write_scan(path, replace(prepared(uid), patient_id=patient), row, spec, 30)
         table = tmp_path / "labels.csv"
         table.write_text(
             "id,cancer\n"

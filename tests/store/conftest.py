@@ -54,6 +54,7 @@ def write_series(
             f"2.25.{number}.2",
             f"2.25.{number}.4",
         )
+        one.StudyDate = f"{1999 + study}0102"
         one.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
         one.InstanceNumber, one.SliceThickness = k + 1, SPACING_MM[0]
         one.ImagePositionPatient = [-150.0, -120.0, SPACING_MM[0] * k]

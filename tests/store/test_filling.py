@@ -5,8 +5,10 @@ The same bytes whatever happens on the way, and one clear refusal where somethin
 
 import fcntl
 import os
+import shutil
 from dataclasses import replace
 
+import pyarrow.parquet as pq
 import pytest
 
 from lungnet.config.preparation import PreparationConfig
@@ -86,6 +88,31 @@ def test_labels_are_matched_by_patient_and_kept(found, tmp_path, spec, caplog):
     assert manifest["label"].isna().to_dict() == {"p0": False, "p1": True, "p2": False}
     assert manifest.loc["p2", "sex"] == "M"
     assert "1 of 3 patients have no label" in caplog.text
+
+
+def test_labels_by_date_and_by_series_are_those_of_the_series(tmp_path, spec, write_chest):
+    for study in (0, 2):
+        write_chest(tmp_path / "in" / str(study), "p5", study=study)
+    series_list = find_series([tmp_path / "in"])
+    csv = tmp_path / "labels.csv"
+    for name, text in {
+        "date": "patient_id,study_date,label\np5,1999-01-02,0\np5,20010102,1\n",
+        "series": "".join(
+            ["PatientID,SeriesInstanceUID,label,NoduleID\n"]
+            + [f"p5,{s.series_uid},{int(s.study_date > '2000')},1\n" for s in series_list]
+        ),
+    }.items():
+        csv.write_text(text)
+        list(fill_store(series_list, tmp_path / name, spec, labels=read_labels(csv)))
+        manifest = Store.open(tmp_path / name).manifest.set_index("study_date")
+        assert manifest["label"].to_dict() == {"19990102": 0, "20010102": 1}
+
+
+def test_a_store_of_before_study_dates_opens(whole, tmp_path):
+    shutil.copytree(whole, tmp_path / "s")
+    path = tmp_path / "s" / "manifest.parquet"
+    pq.write_table(pq.read_table(path).drop_columns("study_date"), path)
+    assert Store.open(tmp_path / "s").manifest["study_date"].tolist() == ["", "", ""]
 
 
 def test_a_store_prepared_in_parts_keeps_the_labels_of_each(found, tmp_path, spec):

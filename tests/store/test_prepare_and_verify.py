@@ -111,8 +111,21 @@ def test_a_pseudonymised_store_holds_no_id_and_keeps_its_labels(run, raw, tmp_pa
         if p.is_file() and p.suffix != ".png"
     )
     assert not any(secret in written for secret in ('"p0"', ",p1,", "2.25.28720", str(raw)))
-    known = read_labels(store / "labels.csv").label
+    known = {key[0]: row.label for key, row in read_labels(store / "labels.csv").by_key.items()}
     assert (set(known) <= patients, len(patients), sorted(known.values())) == (True, 4, [0, 1, 1])
+
+
+def test_pseudonyms_hide_dates_and_keep_the_labels_that_name_them(run, write_chest, tmp_path):
+    for study in (0, 2):
+        write_chest(tmp_path / "in" / str(study), "p5", study=study)
+    salt, labels, store = tmp_path / "salt", tmp_path / "labels.csv", tmp_path / "s"
+    salt.write_text("0123456789abcdef")
+    labels.write_text("PatientID,StudyDate,label\np5,19990102,0\np5,20010102,1\n")
+    options = "--out", store, "--labels", labels, "--pseudonymise", salt
+    assert run(prepare, tmp_path / "in", *options, "--jobs", 1)[0] == 0
+    assert sorted(Store.open(store).manifest["label"]) == [0, 1]
+    files = [p for p in store.rglob("*") if p.suffix not in (".png", "") and p.is_file()]
+    assert not any(b"19990102" in p.read_bytes() for p in files)
 
 
 def test_strict_makes_a_refused_series_a_failure(run, raw, whole, tmp_path):

@@ -119,6 +119,10 @@ def _load(data: DataConfig, input_config: InputConfig, preparation: PreparationC
 
 
 def _check(data: DataConfig, preparation: PreparationConfig) -> None:
+    if data.series != "chosen":
+        raise ChoiceError(
+            "data.series", "does nothing with data.kind nodules, a row per nodule; leave it out"
+        )
     key = "data.labels" if data.labels is not None else "preparation"
     if data.labels is not None or preparation != PreparationConfig():
         raise ChoiceError(

@@ -203,6 +203,7 @@ def _series(
         patient_id=identity.patient_id,
         study_uid=identity.study_uid,
         series_uid=identity.series_uid,
+        study_date=identity.study_date,
         stack=stack,
         modality=identity.modality,
         refusal=refusal,

@@ -47,6 +47,11 @@ class ElementValues:
         raw = self.raw.get(tag, b"")[:_LONGEST_TEXTS]
         return tuple(clean(value) for value in raw.split(b"\\")) if raw.strip(b" \0") else ()
 
+    def date(self, tag: int) -> str:
+        """A date (DA) as YYYYMMDD, also of the older YYYY.MM.DD; empty where it is neither."""
+        text = self.text(tag).replace(".", "")
+        return text if len(text) == 8 and text.isascii() and text.isdigit() else ""
+
     def word(self, tag: int) -> int | None:
         """An unsigned 16-bit number (US)."""
         raw = self.raw.get(tag, b"")

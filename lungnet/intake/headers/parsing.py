@@ -86,6 +86,7 @@ class HeaderParser:
             text(Tag.Manufacturer),
             text(Tag.ConvolutionKernel),
             text(Tag.BodyPartExamined).upper(),
+            values.date(Tag.StudyDate),
         )
         return self.once(made)
 

@@ -25,6 +25,7 @@ class Identity:
     manufacturer: str
     kernel: str
     body_part: str
+    study_date: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ class Tag:
     SpecificCharacterSet: Final = 0x00080005
     ImageType: Final = 0x00080008
     SOPClassUID: Final = 0x00080016
+    StudyDate: Final = 0x00080020
     Modality: Final = 0x00080060
     Manufacturer: Final = 0x00080070
     PatientID: Final = 0x00100020
