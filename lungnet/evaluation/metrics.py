@@ -286,11 +286,11 @@ def _notes(table: pd.DataFrame, rows: pd.DataFrame) -> tuple[str, ...]:
             f"{len(leaked)} scored patients are also in split train: the figures flatter the model"
         )
     if (rows["fold"] >= 0).any():
-        split = rows.groupby("patient_id")["fold"].nunique()
-        if (split > 1).any():
+        n_folds = rows.groupby(["patient_id", "repeat"])["fold"].nunique()
+        if (n_folds > 1).any():
+            spread = n_folds[n_folds > 1].index.unique("patient_id")
             notes.append(
-                f"{int((split > 1).sum())} patients have rows in several folds: a model may have "
-                "seen them"
+                f"{len(spread)} patients have rows in several folds: a model may have seen them"
             )
     if rows["label"].sum() < 10 or len(rows) - rows["label"].sum() < 10:
         notes.append("fewer than 10 rows of a class: intervals of so few are rough")

@@ -54,6 +54,7 @@ OPTIONAL = (
     "sample",
     "split",
     "fold",
+    "repeat",
     "diameter_mm",
     "diameter_and_brightness",
     "readers",
@@ -69,6 +70,12 @@ NUMBERS = {
         "a whole number from 0, or -1 for none",
         lambda v: (v >= NO_FOLD) & (v == np.floor(v)),
         NO_FOLD,
+        np.int64,
+    ),
+    "repeat": NumberRule(
+        "a whole number from 0, or nothing",
+        lambda v: (v >= 0) & (v == np.floor(v)),
+        0,
         np.int64,
     ),
     "diameter_mm": NumberRule(
@@ -95,9 +102,10 @@ def read_predictions(path: Path) -> pd.DataFrame:
 
     Args:
         path: columns `patient_id`, `label` (0 or 1) and `probability` (0..1); optional
-            `series_uid`, `sample`, `split`, `fold` (-1 or empty: none), `diameter_mm` (empty:
-            nothing found), `diameter_and_brightness` (the probability that these two alone give,
-            from other patients), `readers` (how many rated the row), `synthetic`; further columns
+            `series_uid`, `sample`, `split`, `fold` (-1 or empty: none), `repeat` (which of several
+            draws of the folds), `diameter_mm` (empty: nothing found), `diameter_and_brightness`
+            (the probability that these two alone give, from other patients), `readers` (how many
+            rated the row), `synthetic`; further columns
             stay text.
 
     Returns:
@@ -124,8 +132,8 @@ def check_predictions(
 
     Returns:
         A new table, index 0..n-1: `patient_id`, `series_uid`, `sample`, `split` text, `label`
-        int64, `fold` int64, `probability`, `diameter_mm`, `diameter_and_brightness` and `readers`
-        float64, `synthetic` bool; every one of these columns present.
+        int64, `fold` and `repeat` int64, `probability`, `diameter_mm`, `diameter_and_brightness`
+        and `readers` float64, `synthetic` bool; every one of these columns present.
 
     Raises:
         PredictionsError: a column missing or twice, no rows, a value out of range, a row twice.
@@ -239,7 +247,7 @@ def _refuse(
 
 
 def _check_duplicates(table: pd.DataFrame, row_names: Sequence[str]) -> None:
-    keys = table[[*KEY, "split"]].assign(
+    keys = table[[*KEY, "split", "repeat"]].assign(
         fold=table["fold"].where(table["split"].isin(SEEN), NO_FOLD)
     )
     twice = keys.duplicated()

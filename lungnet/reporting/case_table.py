@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lungnet.evaluation.metrics import Metrics
-from lungnet.evaluation.predictions import NO_FOLD
+from lungnet.evaluation.predictions import KEY, NO_FOLD
 from lungnet.files import harmless
 
 MOST_ROWS = 2000
@@ -111,8 +111,9 @@ class PicturedCase:
 def worth_a_picture(cases: pd.DataFrame) -> pd.DataFrame:
     """The worst misses and false alarms, and the surest right answers of both labels.
 
-    `cases` as `case_table` gives them.
+    `cases` as `case_table` gives them; with repeats, each sample once, at its worst.
     """
+    cases = cases.drop_duplicates(list(KEY))
     chosen = [
         cases[cases["outcome"] == outcome].head(most)
         for outcome, most in PICTURED.items()

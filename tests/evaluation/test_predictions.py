@@ -2,6 +2,7 @@
 
 import io
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -196,3 +197,29 @@ def test_a_table_out_of_a_program_is_checked_too():
 def test_options_that_cannot_be_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         ScoringConfig(**wrong)
+
+
+def test_a_sample_may_be_held_out_once_in_each_repeat():
+    rng = np.random.default_rng(1)
+    once = pd.DataFrame({"patient_id": [f"p{i}" for i in range(40)], "label": [0, 1] * 20})
+    once["split"] = "test"
+    draws = [
+        once.assign(repeat=r, fold=2 * r + rng.integers(0, 2, 40), probability=rng.random(40))
+        for r in range(3)
+    ]
+    rows, _ = scored_rows(check_predictions(pd.concat(draws)))
+    assert len(rows) == 120
+    metrics = evaluate_table(pd.concat(draws), ScoringConfig(replicates=100))
+    assert (metrics.n, metrics.patients) == (120, 40)
+    assert not any("several folds" in note for note in metrics.notes)
+    # Threefold rows of the same patients are no threefold cohort.
+    thrice = pd.concat([draws[0].assign(repeat=r) for r in range(3)])
+    single, tripled = (
+        evaluate_table(table, ScoringConfig(replicates=100)).figure("roc_auc")
+        for table in (draws[0], thrice)
+    )
+    assert tripled.high - tripled.low > 0.95 * (single.high - single.low)
+    with pytest.raises(PredictionsError, match=r"p0.* was already given"):
+        check_predictions(pd.concat([draws[0], draws[0]]))
+    with pytest.raises(PredictionsError, match="column repeat: '-1' where a whole number"):
+        check_predictions(draws[0].assign(repeat=-1))
