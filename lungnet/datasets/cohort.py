@@ -25,9 +25,11 @@ class Cohort:
 
     Attributes:
         table: a row per sample, numbered from 0: `patient_id`, `series_uid`, `label` (0 or 1),
-            `diameter_mm` (largest candidate's or the nodule's; NaN where unknown), and where the
-            cohort knows more, further columns: `rating` (the readers' mean malignancy as 0..1),
-            `readers`, `fold`, each of ATTRIBUTES (as 0..1).
+            `diameter_mm` (largest candidate's or the nodule's; NaN where unknown), `pixel_hash`
+            (equal where the HU are), the columns that `DataConfig.cohort_columns` names, and where
+            the cohort knows more, further columns: `rating` (the readers' mean malignancy as 0..1),
+            `readers`, `fold`, `source_series_uid` (of the scan that a nodule lies in), each of
+            ATTRIBUTES (as 0..1).
         read: what the network is shown of a row in a view; where the cohort knows it also
             `outline`, float32 of the image's shape, 1 in the nodule, 0 beside it.
         is_synthetic: whether any of it was made by a program rather than scanned.

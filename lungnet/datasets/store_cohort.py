@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lungnet.config.data import DataConfig
+from lungnet.config.lookup import choose
 from lungnet.config.model import InputConfig
 from lungnet.config.preparation import PreparationConfig
 from lungnet.datasets.cohort import Cohort, CohortKind, Inputs, SliceToShow
@@ -55,6 +56,14 @@ def store_cohort(
     table = _table(
         rows, [largest_diameter_mm(store.read(uid), input_config) for uid in series_uids]
     )
+    table["pixel_hash"] = [store.read(uid).hu_hash for uid in series_uids]
+    wanted = [*data.cohort_columns().items()]
+    wanted += [("input.scalars", scalar.column) for scalar in input_config.scalars]
+    for key, name in wanted:
+        if name in table:
+            continue
+        cells = choose({str(title): column for title, column in rows.items()}, name, key)
+        table[name] = cells.astype(object).where(cells.notna(), "").astype(str).to_numpy()
 
     @lru_cache(maxsize=CACHED_VOLUMES)
     def volume(row: int) -> NDArray[np.int16]:

@@ -121,20 +121,42 @@ def run_context(run: RunFolder, metrics: Metrics) -> ReportContext:
 def split_sentence(experiment: Experiment) -> str:
     """How the patients were divided, for people."""
     data = experiment.data
-    stopping = percent(data.split.validation)
-    if data.folds:
+    seed = f" Seed {experiment.seed}."
+    stopping = (
+        f"{percent(data.split.validation)} stopped that training and fitted its calibration."
+        if data.split.validation
+        else "nobody was set aside to stop that training or to calibrate it."
+    )
+    if data.has_own_split():
+        column = data.split_column or "split or fold"
+        where = f"{data.split_file}, column {column}" if data.split_file else f"column {column}"
         return (
-            f"Patients, never single scans or nodules, were divided into {data.folds} folds, "
-            "balanced by label; each fold was predicted by "
-            f"a network that never saw it. Of the other folds' patients, {stopping} stopped that "
-            "training and fitted its calibration. "
-            f"Seed {experiment.seed}."
+            f"The division was given ({where}), not drawn, and checked: no patient, series or "
+            "image stands on two sides. Where it names no validation patients, of those not held "
+            f"out {stopping}{seed}"
+        )
+    whole = f" and never rows of one {data.group_column}" if data.group_column else ""
+    if data.leave_one_group_out:
+        return (
+            f"Each group of {data.group_column} was predicted by a network that never saw it. Of "
+            f"the other groups' patients, {stopping}{seed}"
+        )
+    if data.folds:
+        repeated = (
+            f" This was done {data.repeats} times with other folds: each scan or nodule has "
+            f"{data.repeats} rows, and the intervals are over patients."
+            if data.repeats > 1
+            else ""
+        )
+        return (
+            f"Patients, never single scans or nodules{whole}, were divided into {data.folds} "
+            "folds, balanced by label; each fold was predicted by a network that never saw it. Of "
+            f"the other folds' patients, {stopping}{repeated}{seed}"
         )
     return (
-        "Patients, never single scans, were drawn at random and balanced by label: "
-        f"{percent(data.split.test)} were held out for this "
-        f"page, {stopping} stopped the training and fitted the calibration, the rest were trained "
-        f"on. Seed {experiment.seed}."
+        f"Patients, never single scans{whole}, were drawn at random and balanced by label: "
+        f"{percent(data.split.test)} were held out for this page, {stopping} The rest were "
+        f"trained on.{seed}"
     )
 
 

@@ -26,8 +26,8 @@ def labeled_series(store: Store, data: DataConfig) -> pd.DataFrame:
         data: `labels`, and `series`: "chosen" or "all".
 
     Returns:
-        Rows sorted by the patient's id in the store, with `label` 0 or 1 and the `patient_id` to
-        group by.
+        Rows sorted by the patient's id in the store, with `label` 0 or 1, the `patient_id` to
+        group by, and the labels file's further columns as text.
 
     Raises:
         InputError: no labels, or labels of no series in the store.
@@ -46,6 +46,9 @@ def labeled_series(store: Store, data: DataConfig) -> pd.DataFrame:
     label_rows = labels.resolved(ids).matched(ids)
     rows["label"] = [None if row is None else row.label for row in label_rows]
     rows["patient_id"] = _patients(ids, label_rows)
+    for number, name in enumerate(labels.columns):
+        if name not in rows:
+            rows[name] = [None if row is None else row.cells[number] for row in label_rows]
     has_label = rows["label"].notna()
     is_chosen = rows["chosen"].astype(bool)
     if data.series == "chosen":

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lungnet.config.preparation import PreparationConfig
 from lungnet.errors import StoreError
-from lungnet.files import read_bounded, replacing, write_bytes
+from lungnet.files import canonical_hash, read_bounded, replacing, write_bytes
 from lungnet.intake import SeriesRow, series_key
 from lungnet.preprocessing import Candidate, PreparedScan
 from lungnet.preprocessing.boxes import first_voxels
@@ -46,6 +46,7 @@ class StoredScan:
         warnings: of intake and preparation.
         shape: (z, y, x).
         is_synthetic: made by `lungnet phantom`.
+        hu_hash: the same for the same HU, whoever's they are.
     """
 
     def __init__(self, folder: Path, attributes: dict[str, Any]) -> None:
@@ -61,6 +62,13 @@ class StoredScan:
         self.warnings = tuple(ScanWarning(w["code"], w["detail"]) for w in attributes["warnings"])
         self.shape: tuple[int, int, int] = tuple(attributes["shape"])
         self.is_synthetic = bool(attributes["provenance"]["synthetic"])
+        self.hu_hash = canonical_hash(
+            {
+                name: checksum
+                for name, checksum in attributes["sha256"].items()
+                if name.startswith("hu/")
+            }
+        )
         self._arrays: dict[str, Any] = {}
 
     @property

@@ -107,6 +107,8 @@ def calibrated(plan: TrainingPlan, judgements: Sequence[Judgement]) -> list[Judg
         if not len(unseen) and others:
             unseen = np.concatenate([other.rows for other in others])
             logits = np.concatenate([other.outputs[LOGIT][:, 0] for other in others])
+            is_other = ~np.isin(unseen, judgement.rows)  # repeats hold the same samples out again
+            unseen, logits = unseen[is_other], logits[is_other]
         calibration = (
             fit_calibration(labels[unseen], logits, method) if len(unseen) else Calibration()
         )

@@ -8,13 +8,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold
 
 from lungnet.config.experiment import Experiment
-from lungnet.config.training import EnsembleConfig
 from lungnet.datasets.cohort import Cohort
 from lungnet.datasets.cohort_kinds import load_cohort
-from lungnet.datasets.splits import draw_splits
+from lungnet.datasets.splits import draw_splits, inner_folds
 from lungnet.datasets.targets import OUTLINE, Targets, cohort_targets
 from lungnet.errors import ChoiceError, ConfigError
 from lungnet.files import canonical_hash
@@ -89,7 +87,7 @@ class TrainingPlan:
     @property
     def has_folds(self) -> bool:
         """Whether the splits are folds, and one more judge goes into the bundle."""
-        return bool(self.experiment.data.folds)
+        return len(self.splits) > 1
 
     def judges(self) -> Iterator[Judge]:
         """Each judge, the last of which goes into the bundle."""
@@ -133,25 +131,25 @@ class TrainingPlan:
         return pd.concat(folds, ignore_index=True)
 
     def _judge(self, name: str, split: pd.Series) -> Judge:
-        ensemble, seed = self.experiment.training.ensemble, self.experiment.seed
-        return Judge(name, split, _members(name, split, self.cohort.table, ensemble, seed))
+        return Judge(name, split, _members(name, split, self.cohort.table, self.experiment))
 
 
 def _members(
-    judge: str, split: pd.Series, table: pd.DataFrame, ensemble: EnsembleConfig, seed: int
+    judge: str, split: pd.Series, table: pd.DataFrame, experiment: Experiment
 ) -> tuple[Member, ...]:
-    splits = {judge: split}
+    ensemble, splits = experiment.training.ensemble, {judge: split}
     if ensemble.folds:
-        training = np.flatnonzero(split == TRAIN)
-        rows = table.iloc[training]
-        folds = StratifiedGroupKFold(
-            ensemble.folds, shuffle=True, random_state=derive(seed, "inner", judge) % 2**32
-        ).split(rows, rows["label"], rows["patient_id"])
-        splits = {}
-        for number, (_, unseen) in enumerate(folds):
-            inner = split.copy()
-            inner.iloc[training[unseen]] = INNER
-            splits[f"{judge}-inner-{number}"] = inner
+        folds = inner_folds(
+            table,
+            split == TRAIN,
+            ensemble.folds,
+            derive(experiment.seed, "inner", judge),
+            experiment.data.inner_group_column(),
+        )
+        splits = {
+            f"{judge}-inner-{number}": split.mask(unseen, INNER)
+            for number, unseen in enumerate(folds)
+        }
     return tuple(
         Member(name if ensemble.seeds == 1 else f"{name}-seed-{repeat}", inner_split)
         for name, inner_split in splits.items()
@@ -179,9 +177,9 @@ def make_plan(experiment: Experiment) -> TrainingPlan:
         heads = [head.name for head in model.heads]
         share = experiment.training.loss.soft_targets
         targets = cohort_targets(cohort.table, shown, heads, share)
+        splits = draw_splits(cohort.table, experiment.data, experiment.seed)
     except ChoiceError as error:
         raise ConfigError(f"{experiment.where(error.key)}: {error}") from None
-    splits = draw_splits(cohort.table, experiment.data, experiment.seed)
     plan = TrainingPlan(experiment, network, cohort, targets, splits)
     unknown = sorted(set(heads) - set(plan.learned_heads()))
     if unknown:

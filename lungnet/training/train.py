@@ -103,6 +103,8 @@ def _write_tables(
         ],
         ignore_index=True,
     )
+    if plan.experiment.data.repeats > 1:
+        table["repeat"] = table["fold"] // plan.experiment.data.folds
     write_table(run.predictions, table)
     unseen = [unseen_table(cohort, judgement) for judgement in judgements]
     write_table(run.unseen, pd.concat(unseen, ignore_index=True))

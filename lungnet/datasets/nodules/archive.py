@@ -3,6 +3,7 @@
 import logging
 import zipfile
 import zlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ ARRAYS = (
     "malignancy_ratings",
     "attributes",
 )
-"""What is read; further arrays are left alone."""
+"""What is read; further arrays are left alone, unless they are asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,8 +128,12 @@ class NoduleArchive:
         return values
 
 
-def read_archive(path: Path) -> NoduleArchive:
+def read_archive(path: Path, columns: Collection[str] = ()) -> NoduleArchive:
     """The arrays of an npz, nothing in them executed.
+
+    Args:
+        path: of the npz.
+        columns: arrays to read beside `ARRAYS`.
 
     Raises:
         InputError: it cannot be read, or would unpack to more than `LARGEST_BYTES`.
@@ -141,7 +146,8 @@ def read_archive(path: Path) -> NoduleArchive:
                 f"{path}: unpacks to {unpacked:,} bytes; at most {LARGEST_BYTES:,} are read"
             )
         with np.load(path, allow_pickle=False) as arrays:
-            read = {name: arrays[name] for name in arrays.files if name in ARRAYS}
+            names = {*ARRAYS, *columns}
+            read = {name: arrays[name] for name in arrays.files if name in names}
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}; expected an npz of nodules") from None
     except UNREADABLE as error:

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,10 @@ log = logging.getLogger("lungnet")
 
 
 def nodule_cohort(
-    path: Path, input_config: InputConfig, attributes_csv: Path | None = None
+    path: Path,
+    input_config: InputConfig,
+    attributes_csv: Path | None = None,
+    columns: Collection[str] = (),
 ) -> Cohort:
     """Read an npz of nodules.
 
@@ -39,15 +42,19 @@ def nodule_cohort(
         path: of the npz.
         input_config: what the network is shown.
         attributes_csv: the readers' other ratings, as `attributes` says.
+        columns: further arrays, of text or whole numbers, that the table shall hold as text.
 
     Raises:
         InputError: not such a file; names the array, what was found and what was expected.
         ConfigError: images smaller than, or of other dimensions than, `input_config.size`.
     """
-    archive = read_archive(path)
+    archive = read_archive(path, columns)
     pixels = nodule_pixels(archive, input_config.size)
     n = len(pixels.native if isinstance(pixels, NativePixels) else pixels.images)
     table = _table(archive, n, attributes_csv)
+    table["pixel_hash"] = [_pixel_hash(pixels, row) for row in range(n)]
+    for name in set(columns) - set(table):
+        table[name] = archive.column(name, n, "Uiu").astype(str)
     is_usable = ((table["label"] >= 0) & (table["patient_id"] != "")).to_numpy()
     if not is_usable.all():
         why = "no opinion on malignancy (label -1), or no patient_id to group by"
@@ -71,6 +78,15 @@ def nodule_cohort(
         knows_outlines=isinstance(pixels, NativePixels) and pixels.outlines is not None,
         label_noise=label_noise(archive, n),
     )
+
+
+def _pixel_hash(pixels: CropPixels | NativePixels, row: int) -> str:
+    """Of what the network may be shown of an image, before any interpolation."""
+    if isinstance(pixels, NativePixels):
+        hu = pixels.native[row]
+    else:
+        hu = pixels.cut(row, straight(len(pixels.size)))
+    return hashlib.sha256(hu.tobytes()).hexdigest()
 
 
 def _content_hash(pixels: CropPixels | NativePixels) -> str:
@@ -107,6 +123,8 @@ def _table(archive: NoduleArchive, n: int, attributes_csv: Path | None) -> pd.Da
         columns["diameter_mm"] = archive.column("diameter_mm", n, "iuf").astype(float)
     if "fold" in archive:
         columns["fold"] = archive.column("fold", n, "iu").astype(int)
+    if "series_uid" in archive:
+        columns["source_series_uid"] = archive.column("series_uid", n, "Uiu").astype(str)
     table = pd.DataFrame(columns)
     known = attributes(archive, attributes_csv, n)
     return table if known is None else pd.concat([table, known], axis=1)
@@ -115,7 +133,7 @@ def _table(archive: NoduleArchive, n: int, attributes_csv: Path | None) -> pd.Da
 def _load(data: DataConfig, input_config: InputConfig, preparation: PreparationConfig) -> Cohort:
     del preparation  # the npz is prepared; `_check` refuses settings of it
     csv = None if data.attributes is None else Path(data.attributes)
-    return nodule_cohort(Path(data.path), input_config, csv)
+    return nodule_cohort(Path(data.path), input_config, csv, data.cohort_columns().values())
 
 
 def _check(data: DataConfig, preparation: PreparationConfig) -> None:

@@ -42,15 +42,15 @@ def model_card(
         *_figures(experiment, training["metrics"]),
         "",
         (
-            f"Calibration: {calibration['method']}, probability = sigmoid({calibration['scale']:.3f} x "
-            f"logit {calibration['offset']:+.3f})."
+            f"Calibration: {calibration['method']}, probability = "
+            f"sigmoid({calibration['scale']:.3f} x logit {calibration['offset']:+.3f})."
         ),
         "",
         "## What it is not for",
         "",
         (
-            "Research use, not a medical device. It gives no patient's diagnosis, and must not replace "
-            "a reader."
+            "Research use, not a medical device. It gives no patient's diagnosis, and must not "
+            "replace a reader."
         ),
     ]
     return "\n".join(lines) + "\n"
