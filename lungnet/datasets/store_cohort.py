@@ -53,17 +53,7 @@ def store_cohort(
         )
     rows = labeled_series(store, data)
     series_uids = [str(uid) for uid in rows["series_uid"]]
-    table = _table(
-        rows, [largest_diameter_mm(store.read(uid), input_config) for uid in series_uids]
-    )
-    table["pixel_hash"] = [store.read(uid).hu_hash for uid in series_uids]
-    wanted = [*data.cohort_columns().items()]
-    wanted += [("input.scalars", scalar.column) for scalar in input_config.scalars]
-    for key, name in wanted:
-        if name in table:
-            continue
-        cells = choose({str(title): column for title, column in rows.items()}, name, key)
-        table[name] = cells.astype(object).where(cells.notna(), "").astype(str).to_numpy()
+    table = _table(store, rows, data, input_config)
 
     @lru_cache(maxsize=CACHED_VOLUMES)
     def volume(row: int) -> NDArray[np.int16]:
@@ -85,14 +75,27 @@ def store_cohort(
     )
 
 
-def _table(rows: pd.DataFrame, diameters: list[float]) -> pd.DataFrame:
-    columns = {
-        "patient_id": rows["patient_id"].astype(str),
-        "series_uid": rows["series_uid"].astype(str),
-        "label": rows["label"].astype(int),
-        "diameter_mm": diameters,
-    }
-    return pd.DataFrame(columns).reset_index(drop=True)
+def _table(
+    store: Store, rows: pd.DataFrame, data: DataConfig, input_config: InputConfig
+) -> pd.DataFrame:
+    """What every cohort tells of its samples, and the columns that the settings name."""
+    scans = [store.read(str(uid)) for uid in rows["series_uid"]]
+    table = pd.DataFrame(
+        {
+            "patient_id": rows["patient_id"].astype(str).to_numpy(),
+            "series_uid": rows["series_uid"].astype(str).to_numpy(),
+            "label": rows["label"].astype(int).to_numpy(),
+            "diameter_mm": [largest_diameter_mm(scan, input_config) for scan in scans],
+            "pixel_hash": [scan.hu_hash for scan in scans],
+        }
+    )
+    wanted = [*data.cohort_columns().items()]
+    wanted += [("input.scalars", scalar.column) for scalar in input_config.scalars]
+    for key, name in wanted:
+        if name not in table:
+            cells = choose({str(title): column for title, column in rows.items()}, name, key)
+            table[name] = cells.astype(object).where(cells.notna(), "").astype(str).to_numpy()
+    return table
 
 
 def _slices_to_show(

@@ -8,7 +8,7 @@ import pandas as pd
 
 from lungnet.config.data import DataConfig
 from lungnet.errors import InputError
-from lungnet.store.labels import LabelRow, SeriesIds, read_labels
+from lungnet.store.labels import LabelRow, Labels, SeriesIds, read_labels
 from lungnet.store.manifest import read_store_labels
 from lungnet.store.prepared_store import Store
 
@@ -46,9 +46,7 @@ def labeled_series(store: Store, data: DataConfig) -> pd.DataFrame:
     label_rows = labels.resolved(ids).matched(ids)
     rows["label"] = [None if row is None else row.label for row in label_rows]
     rows["patient_id"] = _patients(ids, label_rows)
-    for number, name in enumerate(labels.columns):
-        if name not in rows:
-            rows[name] = [None if row is None else row.cells[number] for row in label_rows]
+    rows = _with_cells(rows, labels, label_rows)
     has_label = rows["label"].notna()
     is_chosen = rows["chosen"].astype(bool)
     if data.series == "chosen":
@@ -60,19 +58,36 @@ def labeled_series(store: Store, data: DataConfig) -> pd.DataFrame:
                 "data.series: all"
             )
         return used
+    return _all_series(store.path, rows, has_label)
+
+
+def _all_series(path: Path, rows: pd.DataFrame, has_label: pd.Series) -> pd.DataFrame:
     # Of a series that holds several stacks, the store reads the chosen one, or the last.
     is_further = rows.sort_values("chosen", kind="stable").duplicated("series_uid", keep="last")
     used = rows[has_label & ~is_further.sort_index()]
     log.info(
         "%s: %d series of %d patients are samples; left out: %d without a label, %d further stacks "
         "of one series",
-        store.path,
+        path,
         len(used),
         used["patient_id"].nunique(),
         (~has_label).sum(),
         (has_label & is_further.sort_index()).sum(),
     )
     return used
+
+
+def _with_cells(
+    rows: pd.DataFrame, labels: Labels, label_rows: Sequence[LabelRow | None]
+) -> pd.DataFrame:
+    """The labels file's further columns beside the manifest's, which keep their names."""
+    cells = pd.DataFrame(
+        [("",) * len(labels.columns) if row is None else row.cells for row in label_rows],
+        columns=list(labels.columns),
+        index=rows.index,
+        dtype=str,
+    )
+    return rows.join(cells.drop(columns=[name for name in cells if name in rows]))
 
 
 def _patients(ids: Sequence[SeriesIds], label_rows: Sequence[LabelRow | None]) -> list[str]:

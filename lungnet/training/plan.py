@@ -17,7 +17,7 @@ from lungnet.datasets.targets import OUTLINE, Targets, cohort_targets
 from lungnet.errors import ChoiceError, ConfigError
 from lungnet.files import canonical_hash
 from lungnet.models.bundle import open_bundle
-from lungnet.run_folder import TEST, TRAIN
+from lungnet.run_folder import TEST, TRAIN, VALIDATION
 from lungnet.seeds import derive
 from lungnet.training.fit import new_network
 
@@ -178,9 +178,10 @@ def make_plan(experiment: Experiment) -> TrainingPlan:
         share = experiment.training.loss.soft_targets
         targets = cohort_targets(cohort.table, shown, heads, share)
         splits = draw_splits(cohort.table, experiment.data, experiment.seed)
+        plan = TrainingPlan(experiment, network, cohort, targets, splits)
+        _check_calibration(plan)
     except ChoiceError as error:
         raise ConfigError(f"{experiment.where(error.key)}: {error}") from None
-    plan = TrainingPlan(experiment, network, cohort, targets, splits)
     unknown = sorted(set(heads) - set(plan.learned_heads()))
     if unknown:
         log.warning("the cohort knows nothing for %s; they learn nothing", " and ".join(unknown))
@@ -198,10 +199,16 @@ def _check_unseen(experiment: Experiment) -> None:
             "keep patients apart for the calibration, as data.split.validation does; expected "
             "one of the two to be 0",
         )
-    is_calibrated = experiment.evaluation.calibration != "none"
-    if is_calibrated and not (validates or inner or experiment.data.folds):
+
+
+def _check_calibration(plan: TrainingPlan) -> None:
+    """Somebody who was not trained on must be left to fit the calibration on."""
+    experiment = plan.experiment
+    inner, is_asked = experiment.training.ensemble.folds, experiment.evaluation.calibration
+    validates = (plan.splits[0] == VALIDATION).any()
+    if is_asked != "none" and not (validates or inner or plan.has_folds):
         raise ChoiceError(
             "data.split.validation",
-            "is 0, so that nobody is left to fit the calibration on; give data.folds or "
-            "training.ensemble.folds, or set evaluation.calibration to none",
+            "leaves nobody to fit the calibration on; give data.folds or training.ensemble.folds, "
+            "or set evaluation.calibration to none",
         )
