@@ -72,7 +72,7 @@ def centered(volume: NDArray[np.int16], size: Sequence[int], view: View) -> NDAr
     image = np.full(tuple(size), AIR_HU, np.int16)
     target, source = [], []
     for have, want, step in zip(volume.shape, size, view.whole_shift, strict=True):
-        start = (want - have) // 2 + step
+        start = (want - have) // 2 - step
         target.append(slice(max(0, start), max(0, min(want, start + have))))
         source.append(slice(max(0, -start), max(0, -start) + target[-1].stop - target[-1].start))
     image[tuple(target)] = volume[tuple(source)]
