@@ -90,7 +90,7 @@ def scalar_columns(table: pd.DataFrame, input_config: InputConfig) -> NDArray[np
         is_blank = table[scalar.column].isna() | (
             table[scalar.column].astype(str).str.strip() == ""
         )
-        odd = np.isnan(values) & ~is_blank.to_numpy()
+        odd = ~np.isfinite(values) & ~is_blank.to_numpy()
         if scalar.log:
             odd |= values <= 0
         if odd.any():
