@@ -121,6 +121,11 @@ def _outlines(archive: NoduleArchive, n: int) -> NDArray[np.uint8] | None:
         return None
     bits = NATIVE_PIXELS * NATIVE_PIXELS
     packed = archive.table("mask71_packed", (n, (bits + 7) // 8), "u")
+    if packed.dtype != np.uint8:
+        raise InputError(
+            f"{archive.path}: mask71_packed is {packed.dtype}; expected uint8, as numpy.packbits "
+            "writes it"
+        )
     return np.unpackbits(packed, axis=1, count=bits).reshape(n, NATIVE_PIXELS, NATIVE_PIXELS)
 
 
