@@ -6,13 +6,14 @@ A resumed run sees what an uninterrupted one sees.
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from lungnet.config.model import InputConfig
 from lungnet.config.training import AugmentationConfig
 from lungnet.datasets.cohort import Cohort
+from lungnet.datasets.schedule import Schedule
+from lungnet.datasets.targets import cohort_targets
+from lungnet.datasets.view import straight
 from lungnet.errors import StoreError
 
 NODULE = InputConfig(kind="nodule", size=(8, 8))
@@ -39,89 +40,99 @@ def cohort(shown=NODULE, n=11):
     """Sample i is noise around 100 * i, so that a batch tells who is in it."""
     shape = (shown.candidates, *shown.size) if shown.kind == "bag" else shown.size
 
-    def read(row, offset):
-        image = (
-            100 * row + np.random.default_rng([row, *np.abs(offset)]).integers(0, 50, shape)
-        ).astype(np.int16)
+    def read(row, view):
+        seed = [row, *np.abs(view.whole_shift), round(1000 * abs(view.turn_degrees))]
+        image = (100 * row + np.random.default_rng(seed).integers(0, 50, shape)).astype(np.int16)
         return {"image": image} | (
             {"present": np.ones(shown.candidates, np.float32)} if shown.kind == "bag" else {}
         )
 
-    return Cohort(pd.DataFrame({"label": np.arange(n) % 2}), read, False, None, "")
+    columns = {
+        "label": np.arange(n) % 2,
+        "diameter_mm": 4.0 + np.arange(n),
+        "age": 50 - np.arange(n),
+    }
+    return Cohort(pd.DataFrame(columns), read, False, None, "")
+
+
+@pytest.fixture
+def task_batches(batches):
+    """`task_batches(cohort, shown, schedule, augmentation)`: what one network is trained on."""
+
+    def make(samples, shown, schedule, augmentation=AugmentationConfig(), **given):
+        heads, validation = given.get("heads", ()), given.get("validation", ())
+        targets = cohort_targets(samples.table, shown, heads, 0.0)
+        return batches.TaskBatches(samples, shown, targets, schedule, augmentation, validation)
+
+    return make
 
 
 def listed(dataset):
     return [
-        ({name: value.numpy() for name, value in inputs.items()}, label.numpy())
-        for inputs, label in dataset
+        tuple({name: value.numpy() for name, value in part.items()} for part in batch)
+        for batch in dataset
     ]
 
 
 def assert_same(first, second):
     assert len(first) == len(second)
-    for (a, a_label), (b, b_label) in zip(first, second, strict=True):
-        assert a.keys() == b.keys()
-        for name in a:
-            assert_array_equal(a[name], b[name])
-        assert_array_equal(a_label, b_label)
-
-
-@given(
-    n=st.integers(1, 40), size=st.integers(1, 50), seed=st.integers(0, 99), epoch=st.integers(0, 99)
-)
-def test_an_epoch_shows_no_sample_twice_in_whole_batches(batches, n, size, seed, epoch):
-    rows = list(range(100, 100 + n))
-    schedule = batches.Schedule(rows, size, seed)
-    order = schedule.order(epoch)
-    assert len(order) == schedule.steps * schedule.size
-    assert len(set(order)) == len(order)
-    assert set(order) <= set(rows)
-    assert n - len(order) < schedule.size <= n
-    assert_array_equal(order, batches.Schedule(rows, size, seed).order(epoch))
-
-
-def test_the_order_differs_between_epochs_and_seeds(batches):
-    orders = {
-        tuple(batches.Schedule(range(20), 4, seed).order(epoch))
-        for seed in (1, 2)
-        for epoch in (0, 1, 2)
-    }
-    assert len(orders) == 6
+    for batches_ in zip(first, second, strict=True):
+        for a, b in zip(*batches_, strict=True):
+            assert a.keys() == b.keys()
+            for name in a:
+                assert_array_equal(a[name], b[name])
 
 
 @pytest.mark.parametrize("shown", [NODULE, BAG], ids=["nodule", "bag"])
-def test_a_resumed_range_is_the_tail_of_the_whole_range_bit_for_bit(batches, shown):
-    schedule = batches.Schedule(list(range(1, 11)), 4, seed=3)
-    whole = listed(batches.training_batches(cohort(shown), schedule, range(3), shown, STRONG))
-    tail = listed(batches.training_batches(cohort(shown), schedule, range(1, 3), shown, STRONG))
+@pytest.mark.parametrize("labels", [None, [1, 0] * 5], ids=["natural", "balanced"])
+def test_a_resumed_range_is_the_tail_of_the_whole_range_bit_for_bit(task_batches, shown, labels):
+    schedule = Schedule(list(range(1, 11)), 4, seed=3, labels=labels)
+    batches = task_batches(cohort(shown), shown, schedule, STRONG)
+    whole, tail = (listed(batches.training(epochs)) for epochs in (range(3), range(1, 3)))
     assert len(whole) == 3 * schedule.steps == 6
     assert_same(whole[schedule.steps :], tail)
 
 
-def test_augmentation_differs_between_epochs_for_the_same_sample(batches):
-    schedule = batches.Schedule([5], 1, seed=3)
-    first, second = listed(batches.training_batches(cohort(), schedule, range(2), NODULE, STRONG))
+def test_augmentation_differs_between_epochs_for_the_same_sample(task_batches):
+    batches = task_batches(cohort(), NODULE, Schedule([5], 1, seed=3), STRONG)
+    first, second = listed(batches.training(range(2)))
     assert (first[0]["image"] != second[0]["image"]).any()
 
 
-def test_without_augmentation_a_batch_holds_the_samples_as_they_are_with_their_labels(batches):
-    schedule = batches.Schedule(list(range(11)), 4, seed=0)
+def test_a_row_that_balance_repeats_is_augmented_anew(task_batches):
+    schedule = Schedule([0, 2, 4, 1], 6, seed=3, labels=[0, 0, 0, 1])
+    ((inputs, targets),) = listed(
+        task_batches(cohort(), NODULE, schedule, STRONG).training(range(1))
+    )
+    is_positive = targets["logit"][:, 0] == 1
+    assert is_positive.sum() == 3
+    assert len({image.tobytes() for image in inputs["image"][is_positive]}) == 3
+
+
+def test_without_augmentation_a_batch_holds_the_samples_as_they_are_with_their_labels(task_batches):
+    schedule = Schedule(list(range(11)), 4, seed=0)
     samples = cohort()
-    for step, (inputs, label) in enumerate(
-        listed(batches.training_batches(samples, schedule, range(1), NODULE, AugmentationConfig()))
+    for step, (inputs, targets) in enumerate(
+        listed(task_batches(samples, NODULE, schedule).training(range(1)))
     ):
-        rows = schedule.order(0)[4 * step : 4 * step + 4]
+        rows = schedule.order(0)[4 * step : 4 * step + 4, 0]
         assert_array_equal(
-            inputs["image"], np.stack([samples.read(row, (0, 0))["image"] for row in rows])
+            inputs["image"], np.stack([samples.read(row, straight(2))["image"] for row in rows])
         )
-        assert_array_equal(label, (rows % 2)[:, None].astype(np.float32))
+        assert targets.keys() == {"logit"}
+        assert_array_equal(targets["logit"], (rows % 2)[:, None].astype(np.float32))
 
 
-def test_plain_batches_keep_the_order_and_the_last_short_batch(batches):
+def test_plain_batches_keep_the_order_and_the_last_short_batch(task_batches):
     samples = cohort()
-    read = listed(batches.plain_batches(samples, [7, 3, 9], 2, NODULE))
-    assert [len(label) for _, label in read] == [2, 1]
-    assert_array_equal(read[1][0]["image"][0], samples.read(9, (0, 0))["image"])
+    batches = task_batches(samples, NODULE, Schedule([0, 1], 2, 0), STRONG, validation=[7, 3, 9])
+    read = listed(batches.plain([7, 3, 9]))
+    assert [len(targets["logit"]) for _, targets in read] == [2, 1]
+    assert_array_equal(read[1][0]["image"][0], samples.read(9, straight(2))["image"])
+    assert_same(read, listed(batches.held_out()))
+    assert task_batches(samples, NODULE, Schedule([0, 1], 2, 0)).held_out() is None
+    stacked = batches.inputs([7, 3, 9])
+    assert_array_equal(stacked["image"], np.concatenate([inputs["image"] for inputs, _ in read]))
 
 
 @pytest.mark.parametrize(
@@ -129,28 +140,80 @@ def test_plain_batches_keep_the_order_and_the_last_short_batch(batches):
     [NODULE, BAG, InputConfig(kind="volume", size=(8, 9, 10))],
     ids=["nodule", "bag", "volume"],
 )
-def test_the_batches_fit_the_network_they_are_made_for(batches, shown):
+@pytest.mark.parametrize("scalars", [(), ("diameter_mm", "age")], ids=["image", "and scalars"])
+def test_the_batches_fit_the_network_they_are_made_for(task_batches, batches, shown, scalars):
     from lungnet.config.model import ModelConfig
     from lungnet.models.build import build_model
 
+    shown = shown.model_validate(shown.model_dump() | {"scalars": scalars})
     network = build_model(ModelConfig(channels=(2,)), shown)
     spec = batches.input_tensor_specs(shown)
     assert {tensor.name: (tuple(tensor.shape[1:]), tensor.dtype) for tensor in network.inputs} == {
         name: (tuple(part.shape), part.dtype.name) for name, part in spec.items()
     }
-    inputs, label = listed(batches.plain_batches(cohort(shown), [0, 1], 2, shown))[0]
-    assert network(inputs)["logit"].shape == label.shape == (2, 1)
+    read = task_batches(cohort(shown), shown, Schedule([0, 1], 2, 0)).plain([0, 1])
+    ((inputs, targets),) = listed(read)
+    assert network(inputs)["logit"].shape == targets["logit"].shape == (2, 1)
 
 
-def test_a_damaged_scan_is_told_as_what_it_is(batches):
-    def read(row, offset):
+def test_the_targets_of_the_heads_fit_their_outputs(task_batches):
+    from lungnet.config.model import ModelConfig
+    from lungnet.models.build import build_model
+
+    heads = ("attributes", "outline", "diameter")
+    network = build_model(ModelConfig(channels=(2, 3), heads=heads), NODULE)
+    batches = task_batches(cohort(), NODULE, Schedule([0, 1], 2, 0), heads=heads)
+    ((inputs, targets),) = listed(batches.plain([0, 1]))
+    outputs = network(inputs)
+    assert outputs.keys() == targets.keys() == {"logit", *heads}
+    assert all(outputs[name].shape == targets[name].shape for name in heads)
+
+
+def test_an_outline_is_turned_with_its_image(task_batches):
+    """The image is the outline in HU, so that one tells of the other."""
+
+    def read(row, view):
+        inside = np.zeros((8, 8), np.float32)
+        inside[1:4, 2 : 5 + row % 3] = 1
+        return {"image": (1000 * inside - 900).astype(np.int16), "outline": inside}
+
+    table = pd.DataFrame({"label": [0, 1] * 4})
+    samples = Cohort(table, read, False, None, "", knows_outlines=True)
+    symmetry = AugmentationConfig(flips=True, quarter_turns=True)
+    schedule = Schedule(range(8), 8, seed=1)
+    batches = task_batches(samples, NODULE, schedule, symmetry, heads=("outline",))
+    seen = set()
+    for inputs, targets in listed(batches.training(range(4))):
+        assert_array_equal(targets["outline"], inputs["image"] > 0)
+        seen |= {image.tobytes() for image in inputs["image"]}
+    assert len(seen) > 8
+    plain = listed(batches.plain([0, 1]))
+    assert_array_equal(plain[0][1]["outline"][1], read(1, None)["outline"])
+
+
+def test_numbers_beside_the_image_are_hidden_as_often_as_asked(task_batches):
+    shown = NODULE.model_validate(NODULE.model_dump() | {"scalars": ["age"]})
+    samples = cohort(n=50)
+    schedule = Schedule(range(50), 50, seed=1)
+    hide = AugmentationConfig(drop_scalars=0.3)
+    batches = task_batches(samples, shown, schedule, hide)
+    hidden = [np.isnan(inputs["scalars"]) for inputs, _ in listed(batches.training(range(8)))]
+    assert 0.2 < np.mean(hidden) < 0.4
+    assert (hidden[0] != hidden[1]).any()
+    assert not np.isnan(batches.inputs(range(50))["scalars"]).any()
+    assert not np.isnan(batches.targets.scalars).any()
+
+
+def test_a_damaged_scan_is_told_as_what_it_is(task_batches, batches):
+    def read(row, view):
         raise StoreError("scan 1: damaged")
 
     broken = Cohort(pd.DataFrame({"label": [0, 1]}), read, False, None, "")
     with (
         pytest.raises(StoreError, match="scan 1: damaged"),
-        batches.with_cohort_errors(broken) as told,
+        batches.with_cohort_errors(task_batches(broken, NODULE, Schedule([0], 1, 0))) as readable,
     ):
-        listed(batches.plain_batches(told, [0, 1], 1, NODULE))
-    with pytest.raises(KeyError), batches.with_cohort_errors(cohort()):
+        listed(readable.plain([0, 1]))
+    fine = task_batches(cohort(), NODULE, Schedule([0], 1, 0))
+    with pytest.raises(KeyError), batches.with_cohort_errors(fine):
         raise KeyError("ours")

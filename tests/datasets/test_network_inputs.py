@@ -11,6 +11,7 @@ from lungnet.config.experiment import Experiment
 from lungnet.config.model import InputConfig
 from lungnet.datasets.cohort_kinds import load_cohort
 from lungnet.datasets.network_inputs import largest_diameter_mm, network_inputs
+from lungnet.datasets.view import View, straight
 from lungnet.errors import InputError, LabelsError, StoreError, UsageError
 from lungnet.preprocessing import PreparedScan
 from lungnet.volume import AIR_HU
@@ -30,12 +31,17 @@ def scan_of(hu, spacing=1.0, candidates=()):
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(offset=st.tuples(*[st.integers(-5, 5)] * 3), size=st.tuples(*[st.integers(8, 20)] * 3))
-def test_fresh_and_stored_scans_show_the_same(prepared_scan, stored, offset, size):
+@given(
+    offset=st.tuples(*[st.integers(-5, 5)] * 3),
+    turn=st.sampled_from([0.0, 20.0]),
+    size=st.tuples(*[st.integers(8, 20)] * 3),
+)
+def test_fresh_and_stored_scans_show_the_same(prepared_scan, stored, offset, turn, size):
+    view = View(offset, turn)
     shown = InputConfig(kind="bag", size=size, candidates=9)
     fresh, kept = (
-        network_inputs(prepared_scan, shown, offset),
-        network_inputs(stored, shown, offset),
+        network_inputs(prepared_scan, shown, view),
+        network_inputs(stored, shown, view),
     )
     assert fresh.keys() == kept.keys()
     for name, value in fresh.items():
@@ -78,8 +84,20 @@ def test_a_crop_lies_around_its_candidate(prepared_scan):
     """
     image = network_inputs(prepared_scan, BAG)["image"]
     assert_array_equal(image[0], prepared_scan.hu[10:22, 15:28, 20:34])
-    moved = network_inputs(prepared_scan, BAG, (1, -2, 3))["image"]
+    moved = network_inputs(prepared_scan, BAG, View((1, -2, 3)))["image"]
     assert_array_equal(moved[0], prepared_scan.hu[11:23, 13:26, 23:37])
+
+
+@pytest.mark.parametrize("shift", [(1, -2, 3), (0, 1.4, -0.6)])
+def test_a_view_looks_the_same_way_into_a_volume_as_into_a_crop(shift):
+    z, y, x = np.mgrid[:20, :30, :40]
+    scan = scan_of((100 * z + 10 * y + x).astype(np.int16))
+    shown = InputConfig(kind="volume", size=(10, 12, 14), spacing_mm=1.0)
+    straight_on, moved = (
+        network_inputs(scan, shown, view)["image"] for view in (straight(3), View(shift))
+    )
+    inner = moved[2:-2, 2:-2, 2:-2].astype(int) - straight_on[2:-2, 2:-2, 2:-2]
+    assert_allclose(inner, np.dot(shift, (100, 10, 1)), atol=1)
 
 
 def test_a_scan_without_candidates_is_a_bag_of_air():
@@ -134,7 +152,7 @@ def test_a_store_becomes_a_cohort_with_its_own_labels_or_those_of_a_file(store_o
         assert cohort.table["diameter_mm"].tolist() == [18.0, 18.0]
         assert cohort.is_synthetic
         assert cohort.preparation_hash == store.preparation_hash
-        assert cohort.read(0, (0, 0, 0))["image"].shape == (8, 8, 8, 8)
+        assert cohort.read(0, straight(3))["image"].shape == (8, 8, 8, 8)
 
 
 def test_scanned_patients_are_not_called_synthetic(store_of):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from lungnet.layers.hu_window import HUWindow
+from lungnet.layers.hu_window import HUWindows
 from lungnet.layers.norms import NORMS
 from lungnet.layers.poolings import POOLINGS
 
@@ -96,15 +96,28 @@ def test_max_and_average_are_those_of_each_block(features):
 def test_the_window_is_its_formula_and_clips():
     hu = np.array([[-32768, -1024, -1000, -300, 0, 399, 400, 3000, 32767]], np.int16)
     expected = 2 * (np.clip(hu, -1000, 400) + 1000.0) / 1400 - 1
-    layer = HUWindow(-1000.0, 400.0)
+    layer = HUWindows([(-1000, 400)])
     y = np.asarray(layer(hu))
     assert y.dtype == np.float32
-    assert_allclose(y, expected, atol=1e-6)
-    assert HUWindow.from_config(layer.get_config()).get_config() == layer.get_config()
+    assert y.shape == (*hu.shape, 1)
+    assert_allclose(y[..., 0], expected, atol=1e-6)
+    assert HUWindows.from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+def test_several_windows_are_channels_in_their_order():
+    hu = np.random.default_rng(0).integers(-2000, 2000, (2, 5, 6), np.int16)
+    windows = [(-1000, 400), (-160, 1200), (0, 1)]
+    layer = HUWindows(windows)
+    y = np.asarray(layer(hu))
+    assert y.shape == (2, 5, 6, 3) == layer.compute_output_spec(hu).shape
+    for channel, window in enumerate(windows):
+        assert_array_equal(y[..., channel], np.asarray(HUWindows([window])(hu))[..., 0])
+    again = HUWindows.from_config(layer.get_config())
+    assert_array_equal(np.asarray(again(hu)), y)
 
 
 def test_the_window_keeps_a_hounsfield_unit_or_two_in_half_precision(precision):
     with precision("mixed_float16"):
-        y = np.asarray(HUWindow(-1000.0, 400.0)(np.arange(-1000, 401, dtype=np.int16)[None]))
+        y = np.asarray(HUWindows([(-1000, 400)])(np.arange(-1000, 401, dtype=np.int16)[None]))
     assert y.dtype == np.float16
-    assert_allclose(y[0], np.linspace(-1, 1, 1401), atol=2 * 2 / 1400)
+    assert_allclose(y[0, :, 0], np.linspace(-1, 1, 1401), atol=2 * 2 / 1400)

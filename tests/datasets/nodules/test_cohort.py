@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lungnet.datasets.nodule_cohort import centre_crop, nodule_cohort
 from numpy.testing import assert_array_equal
 
 from lungnet.config.model import InputConfig
-from lungnet.datasets import nodule_cohort as nodules
+from lungnet.datasets.nodules import archive as archives
+from lungnet.datasets.nodules import nodule_cohort
+from lungnet.datasets.nodules.pixels import CropPixels
+from lungnet.datasets.view import View, straight
 from lungnet.errors import ConfigError, InputError, LungnetError
 
 SHOWN = InputConfig(kind="nodule", size=(8, 8))
@@ -30,8 +32,8 @@ def test_the_middle_is_shown(nodule_file):
     path = nodule_file()
     images = np.load(path)["images"]
     cohort = nodule_cohort(path, SHOWN)
-    assert_array_equal(cohort.read(1, (0, 0))["image"], images[1, 2:10, 3:11])
-    assert_array_equal(cohort.read(1, (2, -3))["image"], images[1, 4:12, 0:8])
+    assert_array_equal(cohort.read(1, straight(2))["image"], images[1, 2:10, 3:11])
+    assert_array_equal(cohort.read(1, View((2, -3)))["image"], images[1, 4:12, 0:8])
 
 
 def test_numbers_name_patients_too_and_a_diameter_is_not_needed(nodule_file):
@@ -45,7 +47,7 @@ def test_crops_of_three_dimensions_are_read(nodule_file):
     cohort = nodule_cohort(
         nodule_file(images=None, crops=crops), InputConfig(kind="nodule", size=(9, 8, 9))
     )
-    assert_array_equal(cohort.read(0, (0, 0, 0))["image"], crops[0, :, :8])
+    assert_array_equal(cohort.read(0, straight(3))["image"], crops[0, :, :8])
 
 
 @settings(max_examples=50)
@@ -56,7 +58,7 @@ def test_crops_of_three_dimensions_are_read(nodule_file):
 )
 def test_a_crop_moved_beyond_the_edge_repeats_it(shape, size, offset):
     image = np.arange(np.prod(shape), dtype=np.int16).reshape(shape)
-    crop = centre_crop(image, size, offset)
+    crop = CropPixels(image[None], size).cut(0, View(offset))
     rows, columns = (
         np.clip((n - wanted) // 2 + step + np.arange(wanted), 0, n - 1)
         for n, wanted, step in zip(shape, size, offset, strict=True)
@@ -72,7 +74,7 @@ def test_a_crop_moved_beyond_the_edge_repeats_it(shape, size, offset):
         ({"images": np.zeros((6, 12), np.int16)}, "shape \\(6, 12\\)"),
         ({"images": np.zeros((0, 12, 14), np.int16)}, "shape \\(0, 12, 14\\)"),
         (
-            {"images": np.zeros((5, 12, 14), np.int16)},
+            {"images": np.random.default_rng(0).integers(-1000, 300, (5, 12, 14), np.int16)},
             "label has shape \\(6,\\); expected \\(5,\\)",
         ),
         ({"label": None}, "`label` is missing"),
@@ -116,7 +118,7 @@ def test_no_file_no_zip_and_a_bomb_are_refused(tmp_path, nodule_file, monkeypatc
     with pytest.raises(InputError):
         nodule_cohort(tmp_path, SHOWN)
     path = nodule_file()
-    monkeypatch.setattr(nodules, "LARGEST_BYTES", 1000)
+    monkeypatch.setattr(archives, "LARGEST_BYTES", 1000)
     with pytest.raises(InputError, match="at most 1,000 are read"):
         nodule_cohort(path, SHOWN)
 
@@ -165,7 +167,7 @@ def test_the_shared_nodules_are_read(shared_data):
     )
     assert len(cohort) <= 994
     assert cohort.table["label"].sum() <= 443
-    assert cohort.read(0, (0, 0))["image"].shape == (32, 32)
+    assert cohort.read(0, straight(2))["image"].shape == (32, 32)
 
 
 @pytest.mark.parametrize(
