@@ -87,8 +87,10 @@ def test_every_configuration_that_is_shipped_loads(path):
         (
             "optimizer: {xyzzy: 1}\n",
             3,
-            "expected one of name, learning_rate, weight_decay, momentum, warmup, clip_norm, average, "
-            "accumulate",
+            (
+                "expected one of name, learning_rate, weight_decay, momentum, warmup, clip_norm, "
+                "average, accumulate"
+            ),
         ),
         (
             "training:\n  epochs: many\n",

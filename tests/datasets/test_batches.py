@@ -18,6 +18,7 @@ from lungnet.errors import StoreError
 
 NODULE = InputConfig(kind="nodule", size=(8, 8))
 BAG = InputConfig(kind="bag", size=(8, 8, 8), candidates=2)
+PLAIN = AugmentationConfig()
 STRONG = AugmentationConfig(
     flips=True,
     quarter_turns=True,
@@ -59,7 +60,7 @@ def cohort(shown=NODULE, n=11):
 def task_batches(batches):
     """`task_batches(cohort, shown, schedule, augmentation)`: what one network is trained on."""
 
-    def make(samples, shown, schedule, augmentation=AugmentationConfig(), **given):
+    def make(samples, shown, schedule, augmentation=PLAIN, **given):
         heads, validation = given.get("heads", ()), given.get("validation", ())
         targets = cohort_targets(samples.table, shown, heads, 0.0)
         return batches.TaskBatches(samples, shown, targets, schedule, augmentation, validation)

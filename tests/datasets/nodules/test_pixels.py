@@ -82,14 +82,13 @@ def test_a_crop_that_lies_there_is_turned_about_its_middle():
     assert pixels.cut(0, View((0.2, -0.3), 45.0, 1.2)).dtype == np.int16
 
 
-def spacing_of_another(arrays):
-    return {"pixel_spacing_mm": np.full(6, 2.0, np.float32)}
-
-
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        (spacing_of_another, "does not show what images does for 6 of 6 nodules"),
+        (
+            {"pixel_spacing_mm": np.full(6, 2.0, np.float32)},
+            "does not show what images does for 6 of 6 nodules",
+        ),
         (
             lambda arrays: {"native71": arrays["native71"][::-1]},
             "does not show what images does for .* of 6 nodules; expected the same nodules",
@@ -105,15 +104,13 @@ def spacing_of_another(arrays):
         (lambda arrays: {"native71": arrays["native71"][:, 35]}, "native71 is int16 of shape"),
         (lambda arrays: {"native71": arrays["native71"] + np.int16(2000)}, "cannot be HU"),
         (lambda arrays: {"images": arrays["images"][:5]}, "6 native slices for 5 images"),
-        (lambda arrays: {"pixel_spacing_mm": None}, "`pixel_spacing_mm` is missing"),
+        ({"pixel_spacing_mm": None}, "`pixel_spacing_mm` is missing"),
         (
             lambda arrays: {"pixel_spacing_mm": arrays["pixel_spacing_mm"] / 10},
             r"pixel_spacing_mm is 0\.0\d+ for image 0; expected 0.3 to 2.0 mm",
         ),
         (
-            lambda arrays: {
-                "pixel_spacing_mm": np.where(np.arange(6) == 2, np.nan, 0.7).astype(np.float32)
-            },
+            {"pixel_spacing_mm": np.where(np.arange(6) == 2, np.nan, 0.7).astype(np.float32)},
             "pixel_spacing_mm is nan for image 2",
         ),
         (
@@ -131,7 +128,8 @@ def spacing_of_another(arrays):
     ],
 )
 def test_native_pixels_that_cannot_be_vouched_for_are_refused(nodule_file, native, changed, words):
-    path = nodule_file(**{**native, **changed(native)})
+    changes = changed(native) if callable(changed) else changed
+    path = nodule_file(**{**native, **changes})
     with pytest.raises(InputError, match=words) as caught:
         nodule_cohort(path, SHOWN)
     assert str(path) in str(caught.value)
