@@ -90,7 +90,7 @@ def test_the_page_on_files_names_every_file_and_column() -> None:
         *(path.name for path in (run.predictions, run.metrics, run.bundle)),
         *(str(run.checkpoints("NETWORK").relative_to("RUN")),),
         *(str(run.tensorboard("NETWORK").relative_to("RUN")),),
-        *(bundle.MANIFEST, *bundle.EXPECTED),
+        *(bundle.MANIFEST, *bundle.DESCRIPTIONS, *bundle.OF_A_NETWORK),
         *(phantom.SETTINGS, phantom.LABELS, phantom.TRUTH),
         *("report.html", "cases.csv", "series.csv"),
     ]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -12,30 +13,63 @@ from lungnet.config.load import dump_experiment
 from lungnet.errors import BundleError, ConfigError
 from lungnet.files import canonical_hash
 from lungnet.models import bundle as bundles
-from lungnet.models.bundle import EXPECTED, MANIFEST, NETWORK, WEIGHTS, open_bundle, write_bundle
+from lungnet.models.bundle import (
+    DESCRIPTIONS,
+    MANIFEST,
+    OF_A_NETWORK,
+    network_folders,
+    open_bundle,
+    write_bundle,
+)
 
 EXPERIMENT = Experiment.model_validate(
     {"data": {"path": "store"}, "input": {"kind": "bag", "size": [8, 8, 8]}}
 )
 
 
-def fill(folder):
-    (folder / WEIGHTS).write_bytes(b"weights")
-    (folder / NETWORK).write_bytes(b"<net/>")
-    (folder / "openvino/network.bin").write_bytes(b"numbers")
+ALONE = [*DESCRIPTIONS, *OF_A_NETWORK]
+"""Files of a bundle of one network."""
+
+OF_THREE = [
+    *DESCRIPTIONS,
+    *(f"networks/{number}/{name}" for number in ("00", "01", "02") for name in OF_A_NETWORK),
+]
+"""Files of a bundle of three."""
+
+TEXTS = {
+    "config.yaml": dump_experiment(EXPERIMENT),
+    "preparation.json": json.dumps({"hash": "abc"}),
+    "calibration.json": json.dumps({"scale": 1.0}),
+    "training.json": json.dumps({"synthetic": True}),
+}
+
+
+def filling(count):
+    def fill(folder):
+        for number, place in enumerate(network_folders(count)):
+            for name in OF_A_NETWORK:
+                (folder / place / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / place / name).write_text(f"{name} of network {number}")
+
+    return fill
+
+
+fill = filling(1)
 
 
 @pytest.fixture
 def written(tmp_path):
     """A small bundle; no network in it, as opening reads none."""
-    texts = {
-        "config.yaml": dump_experiment(EXPERIMENT),
-        "preparation.json": json.dumps({"hash": "abc"}),
-        "calibration.json": json.dumps({"scale": 1.0}),
-        "training.json": json.dumps({"synthetic": True}),
-    }
     path = tmp_path / "bundle"
-    write_bundle(path, texts, fill)
+    write_bundle(path, TEXTS, fill)
+    return path
+
+
+@pytest.fixture
+def ensemble(tmp_path):
+    """A small bundle of three networks."""
+    path = tmp_path / "ensemble"
+    write_bundle(path, TEXTS, filling(3))
     return path
 
 
@@ -46,22 +80,42 @@ def test_what_was_written_is_read(written):
     assert opened.calibration == {"scale": 1.0}
     assert opened.training == {"synthetic": True}
     assert len(opened.model_hash) == 16
-    assert opened.network.read_bytes() == b"<net/>"
+    assert opened.networks == 1
+    (network,) = opened.exported_networks()
+    assert network == written / "openvino/network.xml"
+    assert network.read_text() == "openvino/network.xml of network 0"
+
+
+def test_an_ensemble_is_read_in_its_order(ensemble):
+    opened = open_bundle(ensemble)
+    assert opened.networks == 3
+    assert [path.read_text()[-9:] for path in opened.exported_networks()] == [
+        "network 0",
+        "network 1",
+        "network 2",
+    ]
+    assert {path.relative_to(ensemble).as_posix() for path in ensemble.rglob("*.*")} == {
+        *OF_THREE,
+        MANIFEST,
+    }
+
+
+def test_a_hundred_networks_are_read_in_their_order(tmp_path):
+    write_bundle(tmp_path / "bundle", TEXTS, filling(100))
+    texts = [path.read_text() for path in open_bundle(tmp_path / "bundle").exported_networks()]
+    assert [int(text.rpartition(" ")[2]) for text in texts] == list(range(100))
 
 
 def test_the_same_files_have_the_same_hash_and_others_another(written, tmp_path):
     again = tmp_path / "again"
-    texts = {
-        name: (written / name).read_text() for name in EXPECTED if name.endswith((".json", ".yaml"))
-    }
+    texts = {name: (written / name).read_text() for name in DESCRIPTIONS}
     write_bundle(again, texts, fill)
     assert open_bundle(again).model_hash == open_bundle(written).model_hash
     write_bundle(again, texts | {"calibration.json": '{"scale": 2.0}'}, fill)
     assert open_bundle(again).model_hash != open_bundle(written).model_hash
 
 
-@pytest.mark.parametrize("name", [*EXPECTED, MANIFEST])
-def test_every_altered_byte_is_refused(written, name):
+def assert_every_altered_byte_is_refused(written, name):
     path = written / name
     whole = path.read_bytes()
     for place in range(0, len(whole), max(1, len(whole) // 60)):
@@ -77,11 +131,53 @@ def test_every_altered_byte_is_refused(written, name):
     open_bundle(written)
 
 
-@pytest.mark.parametrize("name", [*EXPECTED, MANIFEST])
+@pytest.mark.parametrize("name", [*ALONE, MANIFEST])
+def test_every_altered_byte_is_refused(written, name):
+    assert_every_altered_byte_is_refused(written, name)
+
+
+@pytest.mark.parametrize("name", [*OF_THREE, MANIFEST])
+def test_every_altered_byte_of_an_ensemble_is_refused(ensemble, name):
+    assert_every_altered_byte_is_refused(ensemble, name)
+
+
+@pytest.mark.parametrize("name", [*ALONE, MANIFEST])
 def test_a_missing_file_is_named(written, name):
     (written / name).unlink()
     with pytest.raises(BundleError, match=name):
         open_bundle(written)
+
+
+@pytest.mark.parametrize("name", [*OF_THREE, MANIFEST])
+def test_a_missing_file_of_an_ensemble_is_named(ensemble, name):
+    (ensemble / name).unlink()
+    with pytest.raises(BundleError, match=name):
+        open_bundle(ensemble)
+
+
+@pytest.mark.parametrize("number", ["00", "01", "02"])
+def test_an_ensemble_that_lost_a_network_is_refused_even_under_right_checksums(ensemble, number):
+    shutil.rmtree(ensemble / "networks" / number)
+    with pytest.raises(BundleError):
+        open_bundle(ensemble)
+    bundles.seal(ensemble)
+    if number == "02":  # what is left is a whole ensemble of two
+        assert open_bundle(ensemble).networks == 2
+        return
+    with pytest.raises(BundleError, match=f"networks/{number}"):
+        open_bundle(ensemble)
+
+
+def test_a_network_more_beside_or_among_the_others_is_refused(written, ensemble):
+    (written / "networks").mkdir()
+    shutil.copytree(ensemble / "networks" / "00", written / "networks" / "00")
+    bundles.seal(written)
+    with pytest.raises(BundleError, match="networks/00"):
+        open_bundle(written)
+    shutil.copytree(ensemble / "networks" / "00", ensemble / "networks" / "x")
+    bundles.seal(ensemble)
+    with pytest.raises(BundleError, match="networks/x"):
+        open_bundle(ensemble)
 
 
 def test_a_file_more_is_named_also_a_link(written):
@@ -115,8 +211,10 @@ def forged(body):
     [
         forged({"files": {}, "lungnet_version": "0"}),
         forged({"files": None, "lungnet_version": "0"}),
-        forged({"files": dict.fromkeys(EXPECTED, 3), "lungnet_version": "0"}),
-        forged({"files": dict.fromkeys([*EXPECTED, "../outside"], "x"), "lungnet_version": "0"}),
+        forged({"files": dict.fromkeys(ALONE, 3), "lungnet_version": "0"}),
+        forged({"files": {"networks/..//x": "x"}, "lungnet_version": "0"}),
+        forged({"files": {"networks/": "x"}, "lungnet_version": "0"}),
+        forged({"files": dict.fromkeys([*ALONE, "../outside"], "x"), "lungnet_version": "0"}),
         '{"files": NaN, "lungnet_version": 1}',
         '{"files": 1e999, "lungnet_version": 1}',
         "[]",
