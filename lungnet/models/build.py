@@ -45,6 +45,7 @@ def build_model(config: ModelConfig, input_config: InputConfig) -> keras.Model:
     if input_config.kind != "nodule" and (config.heads or config.test_symmetries != "none"):
         key = "heads" if config.heads else "test_symmetries"
         raise ChoiceError(f"model.{key}", f"is for nodules, not for a {input_config.kind}")
+    _check_outline(config, input_config)
     try:
         return (
             _bag_model(config, input_config)
@@ -141,6 +142,20 @@ def _reason(error: Exception) -> str:
         (line for line in lines if not line.startswith("Exception encountered")),
         type(error).__name__,
     )
+
+
+def _check_outline(config: ModelConfig, input_config: InputConfig) -> None:
+    """An outline has the crop's own grid; each stage must then be a whole part of it."""
+    if not any(head.name == "outline" for head in config.heads):
+        return
+    part = 1 if config.pooling.name == "none" else 2 ** (len(config.channels) - 1)
+    if config.stem_stride > 1 or any(length % part for length in input_config.size):
+        raise ChoiceError(
+            "model.heads",
+            f"outline is drawn on the crop's own grid; expected model.stem_stride 1, found "
+            f"{config.stem_stride}, and multiples of {part} in input.size, found "
+            f"{list(input_config.size)}",
+        )
 
 
 def _check_size(config: ModelConfig, input_config: InputConfig) -> None:
