@@ -91,6 +91,34 @@ def test_the_window_is_part_of_the_network():
     np.testing.assert_array_equal(network(inputs)["logit"], network(clipped)["logit"])
 
 
+@pytest.mark.parametrize("kind", sorted(SHOWN))
+def test_channels_are_the_windows_and_the_distance(kind):
+    def kernel(**more):
+        shown = InputConfig.model_validate(SHOWN[kind].model_dump() | more)
+        network = build_model(config(), shown)
+        assert np.isfinite(network(some_inputs(shown))["logit"]).all()
+        return next(weight for weight in network.weights if weight.path.endswith("conv/kernel"))
+
+    windows = [[-1000, 400], [-160, 1200]]
+    assert kernel().shape[-2] == 1
+    assert kernel(windows_hu=windows).shape[-2] == 2
+    assert kernel(windows_hu=windows, centre_distance=True).shape[-2] == 3
+
+
+@pytest.mark.parametrize("kind", sorted(SHOWN))
+def test_numbers_beside_the_image_move_the_answer_and_may_be_missing(kind):
+    shown = InputConfig.model_validate(SHOWN[kind].model_dump() | {"scalars": ["age", "size"]})
+    network = build_model(config(), shown)
+    inputs = some_inputs(shown) | {"scalars": np.array([[1, 2], [1, 2]], np.float32)}
+    inputs["image"][1] = inputs["image"][0]
+    first, second = np.asarray(network(inputs)["logit"])[:, 0]
+    assert first == pytest.approx(second, abs=1e-5)
+    inputs["scalars"][1] = 3, np.nan
+    first, second = np.asarray(network(inputs)["logit"])[:, 0]
+    assert np.isfinite([first, second]).all()
+    assert abs(first - second) > 1e-3
+
+
 def test_a_convolution_has_a_bias_only_without_a_norm():
     def biases(norm):
         network = build_model(config(norm=norm), SHOWN["nodule 2D"])
@@ -140,6 +168,8 @@ def test_a_convolution_has_a_bias_only_without_a_norm():
             "do not fit attention",
         ),
         ({"norm": {"name": "group", "options": {"groups": 3}}}, "model", "cannot be built"),
+        ({"heads": ["outline"]}, "model.heads", "is for nodules, not for a bag"),
+        ({"test_symmetries": "flips"}, "model.test_symmetries", "is for nodules, not for a bag"),
         (
             {"norm": {"name": "batch", "options": {"name": "a"}}},
             "model.norm.options",
@@ -158,6 +188,12 @@ def test_a_wrong_choice_names_its_key_and_what_is_near(settings, key, words):
     assert caught.value.key == key
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_head_that_is_none_names_its_key_and_the_nearest():
+    with pytest.raises(ChoiceError, match=r"did you mean outline\?") as caught:
+        build_model(config(heads=["outlin"]), SHOWN["nodule 2D"])
+    assert caught.value.key == "model.heads"
 
 
 @pytest.mark.parametrize(
