@@ -9,6 +9,8 @@ import pytest
 from lungnet.config.experiment import Experiment
 from lungnet.datasets.cohort import Cohort
 from lungnet.datasets.network_inputs import network_inputs
+from lungnet.datasets.schedule import Schedule
+from lungnet.datasets.targets import cohort_targets
 from lungnet.preprocessing import prepare
 from lungnet.seeds import stream
 from lungnet.volume import Volume
@@ -55,6 +57,7 @@ def bundle_of(tmp_path_factory, volumes):
     made = {}
 
     def make(kind, preparation_hash=None):
+        from lungnet.datasets.batches import TaskBatches
         from lungnet.models.build import build_model
         from lungnet.training.bundling.export import make_bundle
 
@@ -70,23 +73,31 @@ def bundle_of(tmp_path_factory, volumes):
         for variable in network.trainable_variables:
             variable.assign(rng.normal(0, 0.5, variable.shape))
 
-        def read(row, offset):
+        def read(row, view):
             if kind == "nodule":
                 return {"image": volumes[row].hu[25, :8, :8]}
             return network_inputs(
-                prepare(volumes[row], experiment.preparation), experiment.input, offset
+                prepare(volumes[row], experiment.preparation), experiment.input, view
             )
 
         given = preparation_hash or experiment.preparation.preparation_hash()
         cohort = Cohort(
             pd.DataFrame({"label": [0, 1]}), read, True, None if kind == "nodule" else given, ""
         )
+        batches = TaskBatches(
+            cohort,
+            experiment.input,
+            cohort_targets(cohort.table, experiment.input, (), 0.0),
+            Schedule([0, 1], 2, 0),
+            experiment.training.augmentation,
+            (),
+        )
         path = tmp_path_factory.mktemp("bundles") / "bundle"
         summary = {
             "calibration": {"method": "temperature", "scale": 0.37, "offset": 0.0},
             "training": {"synthetic": True},
         }
-        make_bundle(path, network, experiment, cohort, summary)
+        make_bundle(path, [network], batches, experiment, summary)
         return path, network, experiment
 
     def cached(kind, preparation_hash=None):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lungnet.config.experiment import Experiment
+from lungnet.config.model import ATTRIBUTES
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -35,6 +36,23 @@ def blobs(tmp_path_factory):
         patient_id=patients,
         diameter_mm=2 * radius,
     )
+    return path
+
+
+@pytest.fixture(scope="session")
+def rated_blobs(blobs):
+    """The blobs with ratings of malignancy, attributes with gaps, and a diameter missing."""
+    with np.load(blobs) as stored:
+        arrays = dict(stored)
+    rng = np.random.default_rng(6)
+    n = len(arrays["label"])
+    ratings = np.where(arrays["label"][:, None] == 1, 4, 2) + rng.integers(-1, 2, (n, 3))
+    highest = [high for _, high in ATTRIBUTES.values()]
+    attributes = rng.integers(1, np.array(highest) + 1, (n, len(highest))).astype(np.float64)
+    attributes[rng.random(attributes.shape) < 0.2] = np.nan
+    arrays["diameter_mm"][3] = np.nan
+    path = blobs.with_name("rated.npz")
+    np.savez(path, **arrays, malignancy_ratings=ratings, attributes=attributes)
     return path
 
 

@@ -5,10 +5,10 @@ Its files, its figures, its interruptions, its refusals.
 
 import json
 
-import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from fitting import assert_same_run, batches_of, cohort_of, fit_once, interrupt_at
 
 from lungnet.config.load import load_experiment
 from lungnet.errors import (
@@ -19,38 +19,6 @@ from lungnet.errors import (
     StoreError,
     UsageError,
 )
-
-
-def cohort_of(experiment):
-    from lungnet.datasets.cohort_kinds import load_cohort
-
-    return load_cohort(experiment.data, experiment.input, experiment.preparation)
-
-
-def fit_once(experiment, cohort, folder, epoch_done):
-    """Train on the first 48 samples, stop on the others."""
-    from lungnet.datasets.batches import Schedule, TaskBatches
-    from lungnet.training.fit import Task, fit, new_network
-
-    training = experiment.training
-    schedule = Schedule(list(range(48)), training.batch_size, 1)
-    batches = TaskBatches(
-        cohort, experiment.input, schedule, training.augmentation, list(range(48, 72))
-    )
-    network = new_network(experiment.model, experiment.input, 1)
-    task = Task("main", experiment.config_hash(), folder / "checkpoints", folder / "tensorboard")
-    return fit(network, batches, task, (experiment.optimizer, training), epoch_done)
-
-
-def weights(run):
-    found = {}
-    with h5py.File(run / "bundle" / "model.weights.h5") as file:
-        file.visititems(
-            lambda name, item: (
-                found.__setitem__(name, item[()]) if isinstance(item, h5py.Dataset) else None
-            )
-        )
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -149,13 +117,13 @@ def test_probabilities_are_the_calibrated_logits_of_the_network_in_the_bundle(ru
     from lungnet.evaluation.calibration import Calibration
     from lungnet.models.build import build_model
     from lungnet.models.bundle import open_bundle
-    from lungnet.training.fit import predict_logits
+    from lungnet.training.fit import predict
 
     bundle = open_bundle(run[0] / "bundle")
     network = build_model(bundle.experiment.model, bundle.experiment.input)
     network.load_weights(bundle.path / "model.weights.h5")
-    cohort, config = cohort_of(bundle.experiment), bundle.experiment.input
-    logits = predict_logits(network, cohort, range(72), config, 16)
+    outputs = predict(network, batches_of(bundle.experiment), list(range(72)))
+    logits = outputs["logit"][:, 0]
     table = pd.read_csv(run[0] / "predictions.csv")
     np.testing.assert_allclose(table["logit"], logits, atol=1e-6)
     np.testing.assert_allclose(
@@ -171,32 +139,13 @@ def test_probabilities_are_the_calibrated_logits_of_the_network_in_the_bundle(ru
 def test_an_interrupted_run_goes_on_to_the_same_bits(run, tmp_path, experiment_of, quiet):
     from lungnet.training.train import train
 
-    def interrupt_at(epoch):
-        def told(network, row):
-            if row["epoch"] == epoch:
-                raise KeyboardInterrupt
-
-        return told
-
     folder = tmp_path / "run"
     for epoch in (0, 2):
         with pytest.raises(KeyboardInterrupt):
             train(experiment_of(), folder, resume=True, epoch_done=interrupt_at(epoch))
         assert not (folder / "metrics.json").exists()
     train(experiment_of(), folder, resume=True, epoch_done=quiet)
-    whole, resumed = weights(run[0]), weights(folder)
-    assert whole.keys() == resumed.keys()
-    for name, value in whole.items():
-        np.testing.assert_array_equal(value, resumed[name], err_msg=name)
-    for name in (
-        "history.csv",
-        "predictions.csv",
-        "metrics.json",
-        "splits.csv",
-        "config.yaml",
-        "environment.json",
-    ):
-        assert (folder / name).read_bytes() == (run[0] / name).read_bytes(), name
+    assert_same_run(run[0], folder)
 
 
 def test_a_finished_run_resumes_to_itself_without_training(run, experiment_of):
@@ -356,7 +305,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_checkpoint(
     monkeypatch.setattr(fitting, "build_optimizer", exploding)
     rows = []
     with pytest.raises(NonFiniteLossError, match=r"lower optimizer\.learning_rate"):
-        fit_once(experiment_of(), cohort_of(experiment_of()), tmp_path, rows.append)
+        fit_once(experiment_of(), tmp_path, rows.append)
     assert rows
     kept = fitting.load_checkpoint(tmp_path / "checkpoints", experiment_of().config_hash())
     assert kept.epoch == len(rows)
@@ -370,7 +319,7 @@ def test_patience_ends_a_training_and_the_best_weights_count(experiment_of, tmp_
     experiment = experiment_of(
         training={"epochs": 50, "patience": 1}, optimizer={"learning_rate": 0.5}
     )
-    trained = fit_once(experiment, cohort_of(experiment), tmp_path, lambda _: None)
+    trained = fit_once(experiment, tmp_path, lambda _: None)
     losses = [row["val_loss"] for row in trained.history]
     assert trained.best_epoch == int(np.argmin(losses)) == len(losses) - 2 < 48
 
@@ -378,12 +327,12 @@ def test_patience_ends_a_training_and_the_best_weights_count(experiment_of, tmp_
 def test_a_damaged_scan_stops_the_training_as_what_it_is(experiment_of, tmp_path):
     from dataclasses import replace
 
-    def read(row, offset):
+    def read(row, view):
         raise StoreError("scan 7: damaged")
 
     cohort = replace(cohort_of(experiment_of()), read=read)
     with pytest.raises(StoreError, match="scan 7: damaged"):
-        fit_once(experiment_of(), cohort, tmp_path, lambda _: None)
+        fit_once(experiment_of(), tmp_path, lambda _: None, cohort)
 
 
 def test_a_checkpoint_of_another_network_is_refused(experiment_of):
@@ -397,7 +346,7 @@ def test_a_checkpoint_of_another_network_is_refused(experiment_of):
         network = build_model(experiment.model, experiment.input)
         optimizer = keras.optimizers.SGD()
         optimizer.build(network.trainable_variables)
-        return TrainingState(network, optimizer)
+        return TrainingState(network, optimizer, network.trainable_variables)
 
     kept = state([3, 4])
     kept.end_epoch({"val_loss": 1.0})

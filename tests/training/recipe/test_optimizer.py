@@ -1,4 +1,4 @@
-"""Decay where it helps, and a learning rate that is the cosine it says."""
+"""Decay where it helps, a learning rate that is the cosine it says, averages that are averages."""
 
 import math
 
@@ -62,3 +62,80 @@ def test_one_step_in_all_is_enough():
     from lungnet.training.recipe.optimizer import build_optimizer
 
     assert math.isfinite(float(build_optimizer(OptimizerConfig(warmup=0.5), 1)._learning_rate(0)))
+
+
+STILL = {"warmup": 0, "weight_decay": 0, "clip_norm": 1e9, "learning_rate": 0.1}
+"""Nothing but the rule itself; over many steps the cosine stands still."""
+
+
+def gradients(steps, seed=0):
+    """Of two variables."""
+    rng = np.random.default_rng(seed)
+    return [
+        [rng.normal(size=shape).astype(np.float32) for shape in ((2, 3), (3,))]
+        for _ in range(steps)
+    ]
+
+
+def applied(config, steps_of_gradients):
+    """The optimizer, its variables, and their values after each step."""
+    import keras
+
+    from lungnet.training.recipe.optimizer import build_optimizer
+
+    variables = [keras.Variable(np.ones(shape, np.float32)) for shape in ((2, 3), (3,))]
+    optimizer = build_optimizer(OptimizerConfig(**{**STILL, **config}), steps=10**8)
+    optimizer.build(variables)
+    values = []
+    for step in steps_of_gradients:
+        optimizer.apply(step, variables)
+        values.append([np.array(variable) for variable in variables])
+    return optimizer, variables, values
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_sgd_is_nesterovs(momentum):
+    """v <- m v - r g; w <- w + m v - r g (Sutskever et al. 2013)."""
+    steps = gradients(4)
+    _, _, values = applied({"name": "sgd", "momentum": momentum}, steps)
+    for i in range(2):
+        weight, velocity = np.ones_like(steps[0][i]), np.zeros_like(steps[0][i])
+        for step, got in zip(steps, values, strict=True):
+            velocity = momentum * velocity - 0.1 * step[i]
+            weight = weight + momentum * velocity - 0.1 * step[i]
+            assert_allclose(got[i], weight, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_accumulated_batches_are_one_step_along_their_mean_gradient(name):
+    steps = gradients(6)
+    _, _, values = applied({"name": name, "accumulate": 3, "clip_norm": 1.0}, steps)
+    means = [
+        [np.mean([step[i] for step in steps[first : first + 3]], 0) for i in range(2)]
+        for first in (0, 3)
+    ]
+    _, _, expected = applied({"name": name, "clip_norm": 1.0}, means)
+    for number, value in enumerate(values):
+        done = (number + 1) // 3
+        for i in range(2):
+            wanted = expected[done - 1][i] if done else np.ones_like(value[i])
+            assert_allclose(value[i], wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_the_average_follows_its_recursion_and_leaves_the_weights_alone(name, accumulate):
+    steps, momentum = gradients(6), 0.8
+    config = {"name": name, "accumulate": accumulate}
+    _, _, plain = applied(config, steps)
+    optimizer, variables, values = applied({**config, "average": momentum}, steps)
+    for a, b in zip(plain, values, strict=True):
+        for i in range(2):
+            np.testing.assert_array_equal(a[i], b[i])
+    optimizer.finalize_variable_values(variables)
+    for i in range(2):
+        # Before the second change of the weights the average is the weights.
+        average = values[accumulate - 1][i]
+        for value in values[accumulate:]:
+            average = momentum * average + (1 - momentum) * value[i]
+        assert_allclose(np.asarray(variables[i]), average, rtol=1e-5, atol=1e-6)
