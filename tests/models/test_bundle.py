@@ -41,6 +41,7 @@ TEXTS = {
     "preparation.json": json.dumps({"hash": "abc"}),
     "calibration.json": json.dumps({"scale": 1.0}),
     "training.json": json.dumps({"synthetic": True}),
+    "card.md": "# Model card\n",
 }
 
 
