@@ -3,8 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from lungnet.config.data import DataConfig
 from lungnet.errors import InputError
@@ -12,10 +11,13 @@ from lungnet.store.labels import LabelRow, Labels, SeriesIds, read_labels
 from lungnet.store.manifest import read_store_labels
 from lungnet.store.prepared_store import Store
 
+if TYPE_CHECKING:  # a worker, spawned, prepares without it
+    import pandas as pd
+
 log = logging.getLogger("lungnet")
 
 
-def labeled_series(store: Store, data: DataConfig) -> pd.DataFrame:
+def labeled_series(store: Store, data: DataConfig) -> "pd.DataFrame":
     """The rows of the manifest that are samples; what is left out is counted in the log.
 
     A labels file that names series and their patients says who is one patient, as volume files do
@@ -61,7 +63,7 @@ def labeled_series(store: Store, data: DataConfig) -> pd.DataFrame:
     return _all_series(store.path, rows, has_label)
 
 
-def _all_series(path: Path, rows: pd.DataFrame, has_label: pd.Series) -> pd.DataFrame:
+def _all_series(path: Path, rows: "pd.DataFrame", has_label: "pd.Series[bool]") -> "pd.DataFrame":
     # Of a series that holds several stacks, the store reads the chosen one, or the last.
     is_further = rows.sort_values("chosen", kind="stable").duplicated("series_uid", keep="last")
     used = rows[has_label & ~is_further.sort_index()]
@@ -78,9 +80,11 @@ def _all_series(path: Path, rows: pd.DataFrame, has_label: pd.Series) -> pd.Data
 
 
 def _with_cells(
-    rows: pd.DataFrame, labels: Labels, label_rows: Sequence[LabelRow | None]
-) -> pd.DataFrame:
+    rows: "pd.DataFrame", labels: Labels, label_rows: Sequence[LabelRow | None]
+) -> "pd.DataFrame":
     """The labels file's further columns beside the manifest's, which keep their names."""
+    import pandas as pd
+
     cells = pd.DataFrame(
         [("",) * len(labels.columns) if row is None else row.cells for row in label_rows],
         columns=list(labels.columns),
@@ -108,7 +112,7 @@ def _patients(ids: Sequence[SeriesIds], label_rows: Sequence[LabelRow | None]) -
 
 
 def _tell_chosen(
-    path: Path, rows: pd.DataFrame, has_label: pd.Series, is_chosen: pd.Series
+    path: Path, rows: "pd.DataFrame", has_label: "pd.Series[bool]", is_chosen: "pd.Series[bool]"
 ) -> None:
     """Count what a choice of one series for each patient leaves out."""
     beside = has_label & ~is_chosen
