@@ -14,7 +14,7 @@ from lungnet.datasets.cohort import Cohort
 from lungnet.datasets.cohort_kinds import load_cohort
 from lungnet.datasets.splits import draw_splits, inner_folds
 from lungnet.datasets.targets import OUTLINE, Targets, cohort_targets
-from lungnet.errors import ChoiceError, ConfigError
+from lungnet.errors import ChoiceError, ConfigError, InputError
 from lungnet.files import canonical_hash
 from lungnet.models.bundle import open_bundle
 from lungnet.run_folder import TEST, TRAIN, VALIDATION
@@ -139,13 +139,11 @@ def _members(
 ) -> tuple[Member, ...]:
     ensemble, splits = experiment.training.ensemble, {judge: split}
     if ensemble.folds:
-        folds = inner_folds(
-            table,
-            split == TRAIN,
-            ensemble.folds,
-            derive(experiment.seed, "inner", judge),
-            experiment.data.inner_group_column(),
-        )
+        seed, groups = derive(experiment.seed, "inner", judge), experiment.data.inner_group_column()
+        try:
+            folds = inner_folds(table, split == TRAIN, ensemble.folds, seed, groups)
+        except InputError as error:
+            raise InputError(f"training.ensemble.folds: {error}") from None
         splits = {
             f"{judge}-inner-{number}": split.mask(unseen, INNER)
             for number, unseen in enumerate(folds)

@@ -87,7 +87,7 @@ def test_the_page_on_files_names_every_file_and_column() -> None:
         *(layout.MANIFEST, layout.PREPARATION, layout.REFUSED, layout.LABELS, layout.SUMS),
         *(f"{layout.SCANS}/KEY{layout.SCAN_SUFFIX}", f"{layout.PICTURES}/KEY.png"),
         *(path.name for path in (run.config, run.environment, run.splits, run.history)),
-        *(path.name for path in (run.predictions, run.metrics, run.bundle)),
+        *(path.name for path in (run.predictions, run.unseen, run.metrics, run.bundle)),
         *(str(run.checkpoints("NETWORK").relative_to("RUN")),),
         *(str(run.tensorboard("NETWORK").relative_to("RUN")),),
         *(bundle.MANIFEST, *bundle.DESCRIPTIONS, *bundle.OF_A_NETWORK),

@@ -95,7 +95,21 @@ def bundle_of(tmp_path_factory, volumes):
         path = tmp_path_factory.mktemp("bundles") / "bundle"
         summary = {
             "calibration": {"method": "temperature", "scale": 0.37, "offset": 0.0},
-            "training": {"synthetic": True},
+            "training": {
+                "synthetic": True,
+                "patients": {"train": 2},
+                "prevalence": 0.5,
+                "networks": 1,
+                "parameters": network.count_params(),
+                "learned_heads": [],
+                "metrics": {
+                    "n": 2,
+                    "patients": 2,
+                    "split": "test",
+                    "verdict": "no skill",
+                    "baselines": {},
+                },
+            },
         }
         make_bundle(path, [network], batches, experiment, summary)
         return path, network, experiment

@@ -111,7 +111,7 @@ def test_a_bundle_that_cannot_be_loaded_is_refused_even_under_right_checksums(
 def test_a_full_disk_while_the_bundle_is_made_is_told_and_leaves_nothing(
     bundle_of, monkeypatch, tmp_path_factory, library
 ):
-    from lungnet.training import export
+    from lungnet.training.bundling import export
 
     def full(*_, **__):
         raise RuntimeError("basic_ios::clear: iostream error")

@@ -46,7 +46,7 @@ def folds(tmp_path_factory, experiment_of, quiet):
 def test_a_run_leaves_every_file_of_the_contract_and_nothing_half_written(run, experiment_of):
     folder, _ = run
     names = {path.name for path in folder.iterdir()}
-    told_last = {"predictions.csv", "metrics.json", "bundle"}
+    told_last = {"predictions.csv", "unseen.csv", "metrics.json", "bundle"}
     assert (
         names
         == {
