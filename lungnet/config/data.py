@@ -39,6 +39,9 @@ class DataConfig(Section):
     path: Annotated[str, Field(min_length=1)]
     """The store or npz; a relative path counts from the working directory."""
 
+    source: str | None = None
+    """Where the data come from, their licence and how to cite them, for the model card."""
+
     labels: str | None = None
     """CSV with `patient_id,label`, `id,cancer`, `series_uid,label` or
     `patient_id,study_date,label`; without it, the labels that `prepare` wrote into the store."""

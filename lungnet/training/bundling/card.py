@@ -71,6 +71,9 @@ def _what_it_is(experiment: Experiment, training: Mapping[str, Any]) -> Iterable
 
 
 def _data(experiment: Experiment, training: Mapping[str, Any]) -> Iterable[str]:
+    if experiment.data.source:
+        yield experiment.data.source
+        yield ""
     patients = training["patients"]
     known = ", ".join(f"{count} {name}" for name, count in patients.items() if count)
     yield f"Patients by part: {known}. Positive among the training samples: "
