@@ -103,7 +103,7 @@ def _resample_array(hu: NDArray[np.int16], ratios: Triple) -> NDArray[np.int16]:
         }
         total = planes[int(used[0])] * row[used[0]]
         for i in used[1:]:
-            total = cv2.scaleAdd(planes[int(i)], float(row[i]), total, dst=total)
+            total = cv2.scaleAdd(planes[int(i)], float(row[i]), total)
         if result is None:
             result = np.empty((len(weights), *total.shape), np.int16)
         result[k] = np.rint(total, out=total)

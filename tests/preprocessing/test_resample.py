@@ -102,6 +102,14 @@ def test_the_same_spacing_gives_the_same_values_and_a_constant_stays():
     assert (resample(flat, (1.0, 1.9, 0.5)).hu == -873).all()
 
 
+def test_a_grid_that_differs_by_under_a_voxel_in_plane_is_interpolated_too():
+    ramp = np.broadcast_to(np.arange(4, dtype=np.int16) * 100, (3, 5, 4))
+    result = resample(Volume(ramp.copy(), np.eye(4), "p", "s"), (0.5, 1.05, 1.05))
+    assert result.hu.shape == (6, 5, 4)
+    columns = np.clip((np.arange(4) + 0.5) * 1.05 - 0.5, 0, 3) * 100
+    assert (np.abs(result.hu - columns) <= 1).all()
+
+
 def test_a_crop_keeps_the_place_of_its_voxels():
     volume = noise((9, 10, 11), oblique((2.0, 1.0, 0.5)))
     part = cropped(volume, ((2, 5), (0, 4), (7, 11)))
