@@ -50,7 +50,10 @@ EXIT_CODES = {
         "damage: a store, a bundle or a checkpoint fails its checks, because a file is missing or "
         "its bytes are not those that were written"
     ),
-    130: "interrupted (Ctrl-C); what is done is kept, the same command goes on",
+    130: (
+        "interrupted (Ctrl-C or SIGTERM); what is done is kept, the same command goes on (`train`: "
+        "with `--resume`)"
+    ),
 }
 """What the exit code of a command means."""
 

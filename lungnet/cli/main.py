@@ -14,6 +14,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
+from lungnet.cli.stop_signals import INTERRUPTED, TidyStop, tidy_stop
+
 COMMANDS = (
     "demo",
     "phantom",
@@ -30,13 +32,28 @@ COMMANDS = (
 COMPLETING = "_ARGCOMPLETE"
 """Set by a shell that asks for completions (`eval "$(register-python-argcomplete lungnet)"`)."""
 
-DONE, BUG, INTERRUPTED = 0, 1, 130
+DONE, BUG = 0, 1
+
+GO_ON = "run the same command again to go on"
+"""What to do after an interruption; a command with another way has a `GO_ON` of its own."""
 
 log = logging.getLogger("lungnet")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code (docs/reference/codes.md)."""
+    """Run one command; returns its exit code (docs/reference/codes.md).
+
+    Ctrl-C and SIGTERM end it tidily, a second one at once.
+    """
+    with tidy_stop() as stop:
+        try:
+            return _run(arguments, stop)
+        except KeyboardInterrupt:
+            print("lungnet: interrupted before anything was done", file=sys.stderr)
+            return INTERRUPTED
+
+
+def _run(arguments: Sequence[str] | None, stop: TidyStop) -> int:
     for stream in (sys.stdout, sys.stderr):
         # An id that the terminal's encoding lacks must not end a command.
         if isinstance(stream, TextIOWrapper):
@@ -55,14 +72,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except (Exception, KeyboardInterrupt) as error:
-        sentence, code = _sentence_and_code(error)
+        # Native code may turn the interruption into an error of its own.
+        cause = KeyboardInterrupt() if stop.was_asked else error
+        sentence, code = _sentence_and_code(cause, args.go_on)
         if args.debug:
             log.error("what happened", exc_info=True)
         print(f"lungnet {args.command}: {sentence}", file=sys.stderr)
         return code
 
 
-def _sentence_and_code(error: BaseException) -> tuple[str, int]:
+def _sentence_and_code(error: BaseException, go_on: str) -> tuple[str, int]:
     """The one sentence and the exit code for what stopped a command."""
     from lungnet.errors import LungnetError
     from lungnet.files import machine_error
@@ -70,9 +89,9 @@ def _sentence_and_code(error: BaseException) -> tuple[str, int]:
     if isinstance(error, LungnetError):
         return str(error), error.exit_code
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted; what is done is kept, run the same command again to go on", INTERRUPTED
+        return f"interrupted; what is done is kept, {go_on}", INTERRUPTED
     if isinstance(error, OSError):
-        return _sentence_and_code(machine_error(error, Path(error.filename or "a file")))
+        return _sentence_and_code(machine_error(error, Path(error.filename or "a file")), go_on)
     if isinstance(error, MemoryError):
         return "not enough memory; use fewer --jobs or a smaller batch", LungnetError.exit_code
     # A bug of ours. The type and place help us; the message might quote a patient's data and stays
@@ -131,7 +150,8 @@ def _parser() -> argparse.ArgumentParser:
             "--debug", action="store_true", help="show the traceback of a failure (may quote input)"
         )
         module.add_arguments(command)
-        command.set_defaults(call=module.run)  # not `run`: that is the option --run
+        # Not `run`: that is the option --run.
+        command.set_defaults(call=module.run, go_on=getattr(module, "GO_ON", GO_ON))
     return parser
 
 

@@ -8,6 +8,8 @@ SUMMARY = (
 )
 EXAMPLE = "lungnet train configs/nodule.yaml --set data.path=nodules.npz --run runs/nodules"
 
+GO_ON = "give the same command with --resume to go on"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `lungnet train`."""

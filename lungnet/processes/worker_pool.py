@@ -9,6 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import connection, parent_process
+from types import FrameType
 from typing import TypeVar
 
 from lungnet.errors import MachineError
@@ -16,6 +17,12 @@ from lungnet.errors import MachineError
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Each worker is one thread: more workers, not more threads, fill the cores without waiting for
 each other."""
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+GRACE_S = 3.0
+"""So long a worker that gets SIGTERM works on: batch systems send it to every process, the parent
+says what is kept, and a worker that died before it would be told of as killed."""
 
 BYTES_PER_JOB = 1_000_000_000
 """Memory that one worker may need for a long series of 512 x 512 slices."""
@@ -29,8 +36,8 @@ def map_in_processes(
 ) -> Iterator[Result]:
     """Results of a picklable function over items, each as it is ready, in any order.
 
-    One item per worker and none queued: an interruption waits for these only, and a million items
-    are not sent at once.
+    One item per worker and none queued: an interruption waits for these only (`GRACE_S` at most
+    where workers are interrupted as well), and a million items are not sent at once.
 
     Raises:
         MachineError: a worker was killed.
@@ -40,7 +47,8 @@ def map_in_processes(
         running: set[Future[Result]] = set()
         while True:
             for item in queue:
-                running.add(pool.submit(work, item))
+                with _signals_held():
+                    running.add(pool.submit(work, item))
                 if len(running) == jobs:
                     break
             if not running:
@@ -80,6 +88,19 @@ def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
                 os.environ[name] = value
 
 
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Hold signals back from workers that start meanwhile, until they are set up for them.
+
+    A process inherits what its starter blocks; unheld, Ctrl-C would show a traceback of each.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def set_up_worker() -> None:
     """Called first in every worker.
 
@@ -88,10 +109,19 @@ def set_up_worker() -> None:
     import cv2
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end_soon)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     cv2.setNumThreads(1)
     parent = parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_soon(_number: int, _frame: FrameType | None) -> None:
+    # A timer, as the work at hand may catch an exception.
+    timer = threading.Timer(GRACE_S, os._exit, (1,))
+    timer.daemon = True
+    timer.start()
 
 
 def _end_with(sentinel: int) -> None:

@@ -3,7 +3,6 @@
 import json
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from lungnet.cli.main import main
@@ -15,28 +14,6 @@ def here(tmp_path, monkeypatch):
     """An empty working directory."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def config(tmp_path):
-    rng = np.random.default_rng(0)
-    label = np.arange(40) % 2
-    images = rng.normal(-800, 50, (40, 8, 8)).astype(np.int16)
-    images[label == 1, 2:6, 2:6] += 700
-    np.savez(
-        tmp_path / "nodules.npz",
-        images=images,
-        label=label,
-        patient_id=np.array([f"p{i}" for i in range(40)]),
-    )
-    path = tmp_path / "small.yaml"
-    path.write_text(
-        f"data: {{kind: nodules, path: {tmp_path / 'nodules.npz'}}}\ninput: "
-        f"{{kind: nodule, size: [8, 8]}}\n"
-        "model: {channels: [2]}\ntraining: {epochs: 1, batch_size: 8}\nevaluation: {bootstrap: "
-        "100}\n"
-    )
-    return path
 
 
 def test_a_dry_run_checks_everything_and_leaves_nothing(config, capsys, tmp_path):
