@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="check the configuration, read the cohort, build the network, and stop",
+        help="check configuration, cohort and network, measure time and memory, leave nothing",
     )
 
 

@@ -14,6 +14,7 @@ from lungnet.evaluation.scoring_config import ScoringConfig
 from lungnet.files import write_json
 from lungnet.run_folder import TEST, TRAIN, VALIDATION, RunFolder
 from lungnet.training.bundling.export import make_bundle
+from lungnet.training.cost_estimate import estimate_cost
 from lungnet.training.judging import (
     EpochsDone,
     Judgement,
@@ -85,7 +86,8 @@ def dry_run(experiment: Experiment) -> str:
         f"{int(table['label'].sum())} positive; "
         f"{len(plan.splits)} split(s), the first {counts}; "
         f"{networks} network(s) of {plan.first_network.count_params():,} parameters; "
-        f"at most {experiment.training.epochs} epochs each"
+        f"at most {experiment.training.epochs} epochs each\n"
+        f"{estimate_cost(plan)}"
     )
 
 
