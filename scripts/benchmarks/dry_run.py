@@ -1,6 +1,6 @@
 """Time and memory that `lungnet train --dry-run` foresees, beside what the training then takes.
 
-    .venv/bin/python scripts/benchmarks/dry_run.py [--write] [--json]
+.venv/bin/python scripts/benchmarks/dry_run.py [--write] [--json]
 """
 
 import argparse
@@ -45,12 +45,13 @@ from lungnet.training.train import train
 
 experiment = load_experiment(Path(sys.argv[1]), sys.argv[3:])
 if sys.argv[2] == "estimate":
-    cost = estimate_cost(experiment, make_plan(experiment))
+    cost = estimate_cost(make_plan(experiment))
     print(json.dumps([cost.epoch_s, cost.total_s, cost.peak_bytes]))
 else:
     ends = []
     start = time.monotonic()
-    train(experiment, Path(sys.argv[2]), resume=False, epoch_done=lambda *_: ends.append(time.monotonic()))
+    told = lambda *_: ends.append(time.monotonic())
+    train(experiment, Path(sys.argv[2]), resume=False, epoch_done=told)
     # Of the first network, and without the epoch that begins it.
     epochs = ends[: experiment.training.epochs]
     epoch_s = (epochs[-1] - epochs[0]) / (len(epochs) - 1)
@@ -103,7 +104,7 @@ def write_nodules(folder: Path) -> Path:
 def measured(config: Path, what: str, settings: list[str]) -> list[float]:
     """Seconds of an epoch, seconds in all and bytes of a process that estimates or trains."""
     command = [sys.executable, "-c", MEASURE, str(config), what, *settings]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
     values: list[float] = json.loads(done.stdout.splitlines()[-1])
     return values
 
