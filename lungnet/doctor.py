@@ -7,10 +7,13 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from lungnet.errors import LungnetError
+from lungnet.version import __version__, requirements
 
 LIBRARIES = {
     "tensorflow": "tensorflow",
@@ -36,11 +39,21 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Look at Python, libraries, decoders, devices, memory and disk."""
-    # First, and quietly; where it cannot be imported, the finding on it says so.
-    with suppress(ImportError, OSError):
+    """Look at Python, versions, libraries, Keras, decoders, devices, memory and disk."""
+    # Before training is imported, which sets them.
+    environment = {name: os.environ.get(name) for name in ("KERAS_BACKEND", "TF_USE_LEGACY_KERAS")}
+    # First, and quietly; where it cannot be imported, the findings say so.
+    with suppress(ImportError, OSError, LungnetError):
         importlib.import_module("lungnet.training")
-    return [*_python(), *_libraries(), *_decoders(), *_devices(), *_resources()]
+    return [
+        *_python(),
+        *_versions(),
+        *_libraries(),
+        *_keras(environment),
+        *_decoders(),
+        *_devices(),
+        *_resources(),
+    ]
 
 
 def _python() -> Iterator[Finding]:
@@ -61,6 +74,65 @@ def _libraries() -> Iterator[Finding]:
                 f"cannot be imported ({error}); install requirements.lock again",
                 works=False,
             )
+
+
+def _versions() -> Iterator[Finding]:
+    """Installed versions outside what lungnet's metadata ask for."""
+    needed = requirements()
+    for requirement in needed:
+        if not requirement.is_met:
+            text = f"{requirement}; install requirements.lock again"
+            yield Finding(f"version of {requirement.name}", text, works=False)
+    met = sum(requirement.is_met for requirement in needed)
+    yield Finding(
+        "versions",
+        f"{met} of {len(needed)} packages are as lungnet {__version__} needs them"
+        if needed
+        else "not known, as lungnet runs without having been installed",
+        works=met == len(needed),
+    )
+
+
+def _keras(environment: Mapping[str, str | None]) -> Iterator[Finding]:
+    """What will be in force of Keras, and what of the environment will not.
+
+    Args:
+        environment: Keras' variables as they were before training was imported.
+    """
+    try:
+        import keras
+
+        from lungnet.training import determinism
+    except (ImportError, OSError, LungnetError):
+        return  # told as a version or as a library
+    backend, asked = keras.backend.backend(), environment["KERAS_BACKEND"]
+    yield Finding(
+        "Keras backend",
+        f"{backend}{_unheeded('KERAS_BACKEND', asked if asked != backend else None)}",
+        works=backend == "tensorflow",
+    )
+    is_legacy = int(keras.__version__.partition(".")[0]) < 3
+    legacy = _unheeded("TF_USE_LEGACY_KERAS", environment["TF_USE_LEGACY_KERAS"])
+    yield Finding(
+        "legacy Keras", f"{'in' if is_legacy else 'not in'} use{legacy}", works=not is_legacy
+    )
+    in_force = {
+        "image_data_format": determinism.IMAGE_DATA_FORMAT,
+        "floatx": determinism.FLOAT_TYPE,
+        "epsilon": determinism.EPSILON,
+    }
+    before = determinism.keras_settings()
+    others = ", ".join(f"{k} {before[k]}" for k, value in in_force.items() if before[k] != value)
+    settings = ", ".join(f"{name} {value}" for name, value in in_force.items())
+    yield Finding(
+        "Keras settings",
+        f"{settings}{f'; keras.json says {others}, which is not heeded' if others else ''}",
+        works=True,
+    )
+
+
+def _unheeded(name: str, value: str | None) -> str:
+    return f"; {name}={value} in the environment is not heeded" if value else ""
 
 
 def _decoders() -> Iterator[Finding]:

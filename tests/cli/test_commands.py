@@ -1,12 +1,16 @@
 """`train`, `predict` and `doctor` as a person calls them."""
 
 import json
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
 
 from lungnet.cli.main import main
 from lungnet.intake.pixels.codecs import DECODERS
+from lungnet.version import __version__
 
 
 @pytest.fixture
@@ -18,7 +22,10 @@ def here(tmp_path, monkeypatch):
 
 def test_a_dry_run_checks_everything_and_leaves_nothing(config, capsys, tmp_path):
     assert main(["train", str(config), "--run", str(tmp_path / "run"), "--dry-run"]) == 0
-    assert capsys.readouterr().out.startswith("40 samples of 40 patients, 20 positive;")
+    samples, cost = capsys.readouterr().out.splitlines()
+    assert samples.startswith("40 samples of 40 patients, 20 positive;")
+    assert cost.startswith("about ")
+    assert cost.endswith(" GB of memory")
     assert not (tmp_path / "run").exists()
 
 
@@ -102,6 +109,65 @@ def test_doctor_names_a_library_that_cannot_be_imported(monkeypatch):
     (finding,) = doctor._libraries()
     assert not finding.works
     assert "no_such_module_here" in finding.found
+
+
+def test_doctor_names_versions_outside_what_lungnet_needs(monkeypatch):
+    from lungnet import doctor
+    from lungnet.version import Requirement, requirements
+
+    assert {"keras", "tensorflow"} <= {needed.name for needed in requirements()}
+    needed = [
+        Requirement("keras", ">=3.12", "3.9.2"),
+        Requirement("numpy", ">=2.2", "2.3.0rc1"),
+        Requirement("rich", ">=14", None),
+    ]
+    monkeypatch.setattr(doctor, "requirements", lambda: needed)
+    keras, rich, versions = doctor._versions()
+    assert keras.found.startswith(f"keras 3.9.2 is installed, lungnet {__version__} needs >=3.12;")
+    assert rich.found.startswith("rich is not installed, ")
+    assert versions.found.startswith("1 of 3 packages are as ")
+    assert not any(finding.works for finding in (keras, rich, versions))
+
+
+def test_doctor_says_what_of_the_environment_keras_will_not_heed(tmp_path):
+    (tmp_path / "keras.json").write_text('{"floatx": "float16", "backend": "torch"}')
+    program = (
+        "from lungnet.doctor import examine\n"
+        "for finding in examine():\n"
+        "    if 'Keras' in finding.what:\n"
+        "        print(finding.works, finding.what, finding.found, sep='|')"
+    )
+    asked = {"KERAS_BACKEND": "jax", "TF_USE_LEGACY_KERAS": "1", "KERAS_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **asked},
+    )
+    backend, legacy, settings = (line.split("|") for line in done.stdout.splitlines())
+    assert backend[:2] == ["True", "Keras backend"]
+    assert backend[2] == "tensorflow; KERAS_BACKEND=jax in the environment is not heeded"
+    assert legacy[2] == "not in use; TF_USE_LEGACY_KERAS=1 in the environment is not heeded"
+    assert settings[2].startswith("image_data_format channels_last, floatx float32, epsilon 1e-07;")
+    assert settings[2].endswith("keras.json says floatx float16, which is not heeded")
+
+
+def test_a_training_with_a_version_outside_is_one_line_before_any_work(config, tmp_path):
+    program = (
+        "import sys, importlib.metadata as metadata\n"
+        "version = metadata.version\n"
+        "metadata.version = lambda name: '2.15.0' if name == 'keras' else version(name)\n"
+        "from lungnet.cli.main import main\n"
+        f"sys.exit(main(['train', {str(config)!r}, '--run', 'run']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 3
+    assert done.stderr.startswith("lungnet train: keras 2.15.0 is installed, lungnet ")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_demo_is_not_walked_twice(monkeypatch, tmp_path, capsys):
