@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -77,8 +78,8 @@ def machine_error(error: OSError, path: Path) -> MachineError:
     """The one sentence for an operating-system failure at `path`."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return MachineError(
-            f"{path}: no space left on the disk; free some and run the same command again, what is "
-            "done is kept"
+            f"{path}: no space left on the disk; free some and run the same command again (train: "
+            "with --resume), what is done is kept"
         )
     return MachineError(f"{path}: {error.strerror or error}")
 
@@ -140,6 +141,19 @@ def remove_unfinished(folder: Path) -> None:
     """Delete what a killed process of an earlier run left half written directly in a folder."""
     for path in folder.glob(f"{UNFINISHED}*"):
         remove(path)
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that nothing can be written into; leaves nothing there.
+
+    Raises:
+        MachineError: says why.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise machine_error(error, folder) from error
 
 
 def _sync(path: Path) -> None:

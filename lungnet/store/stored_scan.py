@@ -69,6 +69,7 @@ class StoredScan:
                 if name.startswith("hu/")
             }
         )
+        self._files = tuple(attributes["sha256"])
         self._arrays: dict[str, Any] = {}
 
     @property
@@ -127,8 +128,12 @@ class StoredScan:
     def _array(self, name: str) -> Any:
         if name not in self._arrays:
             try:
+                # In zarr a chunk that is not there is air.
+                for file in self._files:
+                    if file.startswith(f"{name}/") and not (self._folder / file).is_file():
+                        raise FileNotFoundError(file)
                 self._arrays[name] = open_array(self._folder / name)
-            except ValueError as error:
+            except (FileNotFoundError, ValueError) as error:
                 raise _unreadable(self._folder, error) from None
         return self._arrays[name]
 
@@ -195,8 +200,8 @@ def read_attributes(folder: Path) -> dict[str, Any]:
 def _unreadable(folder: Path, error: Exception) -> StoreError:
     state = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read"
     return StoreError(
-        f"{folder}: the scan {state}; run `lungnet verify STORE --repair`, then `lungnet prepare` "
-        "again"
+        f"{folder}: the scan {state}; run `lungnet verify {folder.parents[1]} --repair`, then "
+        "`lungnet prepare` again"
     )
 
 

@@ -71,8 +71,8 @@ def load_checkpoint(folder: Path, run_hash: str) -> Checkpoint | None:
             log.warning("%s; trying the generation before", error)
     if problems:
         raise CheckpointError(
-            f"{folder}: no checkpoint passes its checks ({problems[0]}); train into another --run, "
-            "or delete this folder"
+            f"{folder}: no checkpoint passes its checks ({problems[0]}); delete this folder and "
+            "--resume begins this network again, or train into another --run"
         )
     return None
 

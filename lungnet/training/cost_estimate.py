@@ -1,4 +1,4 @@
-"""What a training will cost on this machine: two short epochs, a prediction and a bundle, timed.
+"""What a training will cost on this machine: two short epochs, a prediction and an export, timed.
 
 They are a real training's, in a temporary folder that is gone afterwards.
 """
@@ -11,7 +11,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -19,7 +18,7 @@ import numpy as np
 from lungnet.datasets.batches import TaskBatches
 from lungnet.datasets.store_cohort import CACHED_VOLUMES
 from lungnet.run_folder import TEST, TRAIN, VALIDATION
-from lungnet.training.export import make_bundle
+from lungnet.training.bundling.export import export_networks
 from lungnet.training.fit import Task, fit, new_network, predict
 from lungnet.training.judging import member_batches, shown_network
 from lungnet.training.plan import INNER, Member, TrainingPlan
@@ -47,7 +46,7 @@ class TrainingCost:
 
     Attributes:
         epoch_s: an epoch of the first network, with validation and checkpoint.
-        total_s: all networks to their last epoch, their predictions, and the bundle; not the
+        total_s: all networks to their last epoch, their predictions, and the export; not the
             reading of the cohort's table before, nor the intervals after.
         peak_bytes: most memory that the process holds at a time.
     """
@@ -106,7 +105,7 @@ def estimate_cost(plan: TrainingPlan) -> TrainingCost:
     # A share of the rows may lie in caches that do not hold all of them.
     if trial.share < 1 and not _fits_cache(batches):
         epoch_s += cold_read_s * (len(rows) + len(batches.validation)) / READERS
-    total_s = _bundle_s(plan, batches, [trial.network] * len(judges[-1].members))
+    total_s = _export_s(plan, batches, [trial.network] * len(judges[-1].members))
     for member in (member for judge in judges for member in judge.members):
         epochs_s = plan.experiment.training.epochs * epoch_s * len(member.rows(TRAIN)) / len(rows)
         total_s += trial.once_s + epochs_s + trial.predict_s * _asked(plan, member)
@@ -158,8 +157,8 @@ def _part(plan: TrainingPlan, batches: TaskBatches, share: float) -> TaskBatches
         by_label = sorted(rows, key=lambda row: labels[row])
         fewest = min(len(rows), schedule.size)
         n = max(fewest, math.ceil(share * len(rows)))
-        places = np.linspace(0, len(rows) - 1, n).round().astype(int)
-        parts.append([by_label[place] for place in places])
+        positions = np.linspace(0, len(rows) - 1, n).round().astype(int)
+        parts.append([by_label[i] for i in positions])
     trained, validated = parts
     part_labels = None if schedule.labels is None else labels[trained].tolist()
     return replace(
@@ -175,11 +174,9 @@ def _asked(plan: TrainingPlan, member: Member) -> int:
     return held_out + len(member.rows(VALIDATION, INNER))
 
 
-def _bundle_s(plan: TrainingPlan, batches: TaskBatches, networks: list[keras.Model]) -> float:
+def _export_s(plan: TrainingPlan, batches: TaskBatches, networks: list[keras.Model]) -> float:
     start = time.monotonic()
-    summary: dict[str, Any] = {"calibration": {}, "training": {}}
-    with tempfile.TemporaryDirectory() as folder:
-        make_bundle(Path(folder) / "bundle", networks, batches, plan.experiment, summary)
+    export_networks(networks, batches, plan.experiment)
     return time.monotonic() - start
 
 

@@ -16,6 +16,7 @@ from lungnet.datasets.batches import TaskBatches, with_cohort_errors
 from lungnet.datasets.targets import LOGIT
 from lungnet.errors import NonFiniteLossError
 from lungnet.models.build import build_model
+from lungnet.processes.native_errors import tensorflow_errors_told
 from lungnet.training.checkpoint_callback import CheckpointCallback, EpochDone, TrainingState
 from lungnet.training.checkpoints import load_checkpoint
 from lungnet.training.determinism import set_up
@@ -113,6 +114,8 @@ def fit(
     if checkpoint is not None:
         state.restore(checkpoint)
         log.info("%s: going on after epoch %d", task.name, checkpoint.epoch)
+    elif task.tensorboard.exists():
+        log.warning("%s: no checkpoint in %s; it begins again", task.name, task.checkpoints)
     callback = CheckpointCallback(state, task.checkpoints, task.run_hash, training, epoch_done)
     for stop, is_frozen in ((task.frozen_epochs, True), (training.epochs, False)):
         if state.epoch < stop and not state.is_over(training):
@@ -139,7 +142,7 @@ def _run_epochs(
     stop: int,
 ) -> None:
     epochs = range(callback.state.epoch, min(stop, callback.training.epochs))
-    with with_cohort_errors(batches) as readable:
+    with tensorflow_errors_told(task.tensorboard), with_cohort_errors(batches) as readable:
         trainer.fit(
             readable.training(epochs),
             validation_data=readable.held_out(),

@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import os
 import platform
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 from lungnet.config.experiment import Experiment
 from lungnet.config.load import dump_experiment, load_experiment
 from lungnet.errors import ConfigError, DataChangedError, UsageError
-from lungnet.files import remove_unfinished, write_json, write_text
+from lungnet.files import check_writable, remove_unfinished, write_json, write_text
 from lungnet.run_folder import RunFolder
 from lungnet.training.continued_run import check_same_data
 from lungnet.training.determinism import keras_settings
@@ -42,6 +43,7 @@ def start_run(run: RunFolder, experiment: Experiment, plan: TrainingPlan, *, res
         UsageError: there is a run already and `resume` is not set, or it is a run of another
             configuration.
         DataChangedError: it is a run of other data or splits.
+        MachineError: nothing can be written there, or into a folder below.
     """
     data = plan.data_hashes()
     check_same_data(experiment, data)
@@ -54,6 +56,10 @@ def start_run(run: RunFolder, experiment: Experiment, plan: TrainingPlan, *, res
         )
     for folder in (run.path, *run.path.glob("checkpoints/*")):
         remove_unfinished(folder)
+    # Some of these are written only after hours of training.
+    below = run.path.glob("checkpoints/**/"), run.path.glob("tensorboard/**/")
+    for folder in filter(Path.is_dir, [run.path, *chain(*below)]):
+        check_writable(folder)
     write_text(run.config, dump_experiment(experiment))
     if not run.splits.exists():
         write_table(run.splits, plan.split_table())

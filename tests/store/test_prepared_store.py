@@ -154,3 +154,15 @@ def test_the_picture_is_a_picture(whole):
     pictures = [cv2.imread(str(path)) for path in (whole / "pictures").glob("*.png")]
     assert len(pictures) == 3
     assert all(picture.shape[0] > 50 and picture.std() > 20 for picture in pictures)
+
+
+@pytest.mark.parametrize("name", ["hu", "mask"])
+def test_a_scan_whose_chunks_are_gone_is_damaged_not_air(whole, tmp_path, name):
+    shutil.copytree(whole, tmp_path / "s")
+    store = Store.open(tmp_path / "s")
+    uid, key = store.manifest[["series_uid", "key"]].iloc[0]
+    folder = tmp_path / "s" / "scans" / f"{key}.zarr"
+    shutil.rmtree(folder / name / "c")
+    words = f"^{folder}: the scan is missing; run `lungnet verify {tmp_path / 's'} --repair`"
+    with pytest.raises(StoreError, match=words):
+        getattr(store.read(uid), name)

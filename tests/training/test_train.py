@@ -148,6 +148,14 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(run, tmp_path, experiment_o
     assert_same_run(run[0], folder)
 
 
+def test_a_dry_run_leaves_nothing_in_the_training_that_follows(run, tmp_path, experiment_of, quiet):
+    from lungnet.training.train import dry_run, train
+
+    dry_run(experiment_of())
+    train(experiment_of(), tmp_path / "run", resume=False, epoch_done=quiet)
+    assert_same_run(run[0], tmp_path / "run")
+
+
 def test_a_finished_run_resumes_to_itself_without_training(run, experiment_of):
     from lungnet.training.train import train
 

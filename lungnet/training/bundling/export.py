@@ -34,6 +34,7 @@ from lungnet.models.bundle import (
     write_bundle,
 )
 from lungnet.models.exported_network import LOGIT, compile_network
+from lungnet.processes.native_errors import full_temporary_folder_told
 from lungnet.training.bundling.card import model_card
 from lungnet.training.judging import shown_network
 
@@ -63,12 +64,7 @@ def make_bundle(
     Raises:
         ExportError: an exported network differs by more than `LARGEST_DIFFERENCE`.
     """
-    probe = batches.inputs(range(min(4, len(batches.cohort))))
-    shown = [shown_network(experiment, network) for network in networks]
-    exports = [_exported(network) for network in shown]
-    difference = max(
-        _difference(network, export, probe) for network, export in zip(shown, exports, strict=True)
-    )
+    exports, difference = export_networks(networks, batches, experiment)
     preparation = {
         "hash": batches.cohort.preparation_hash,
         "settings": recipe_settings(experiment.preparation, experiment.input),
@@ -83,6 +79,22 @@ def make_bundle(
     write_bundle(path, files, lambda folder: _write_networks(folder, networks, exports))
     log.info(
         "bundle: the exported network differs from Keras by at most %.1g of the logit", difference
+    )
+
+
+def export_networks(
+    networks: Sequence[keras.Model], batches: TaskBatches, experiment: Experiment
+) -> tuple[list[Any], float]:
+    """The networks as OpenVINO models, and by how much they differ from Keras on real inputs.
+
+    Raises:
+        ExportError: one differs by more than `LARGEST_DIFFERENCE`.
+    """
+    probe = batches.inputs(range(min(4, len(batches.cohort))))
+    shown = [shown_network(experiment, network) for network in networks]
+    exports = [_exported(network) for network in shown]
+    return exports, max(
+        _difference(network, export, probe) for network, export in zip(shown, exports, strict=True)
     )
 
 
@@ -125,6 +137,7 @@ def _exported(network: keras.Model) -> Any:
     """
     with (
         tempfile.TemporaryDirectory() as folder,
+        full_temporary_folder_told(),
         redirect_stdout(io.StringIO()),
         redirect_stderr(io.StringIO()),
     ):
