@@ -43,11 +43,11 @@ class Schedule:
         rng = stream(self.seed, "order", epoch)
         rows = np.asarray(self.rows, np.int64)
         if self.labels is None:
-            shown = rng.permutation(rows)
-            times = np.zeros(len(shown), np.int64)
+            epoch_rows = rng.permutation(rows)
+            times = np.zeros(len(epoch_rows), np.int64)
         else:
-            shown, times = self._balanced(rows, rng)
-        return np.stack([shown, times], 1)[: self.steps * self.size]
+            epoch_rows, times = self._balanced(rows, rng)
+        return np.stack([epoch_rows, times], 1)[: self.steps * self.size]
 
     @property
     def _shown(self) -> int:
@@ -60,11 +60,11 @@ class Schedule:
         self, rows: NDArray[np.int64], rng: np.random.Generator
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         labels, most = np.asarray(self.labels), self._shown // 2
-        shown, times = [], []
+        epoch_rows, times = [], []
         for label in (0, 1):
             of_label = rng.permutation(rows[labels == label])
             repeats = -(-most // len(of_label))
-            shown.append(np.tile(of_label, repeats)[:most])
+            epoch_rows.append(np.tile(of_label, repeats)[:most])
             times.append(np.repeat(np.arange(repeats), len(of_label))[:most])
         mixed = rng.permutation(2 * most)
-        return np.concatenate(shown)[mixed], np.concatenate(times)[mixed]
+        return np.concatenate(epoch_rows)[mixed], np.concatenate(times)[mixed]

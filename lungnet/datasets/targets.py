@@ -82,9 +82,9 @@ def scalar_columns(table: pd.DataFrame, input_config: InputConfig) -> NDArray[np
     columns = []
     for scalar in input_config.scalars:
         if scalar.column not in table:
-            known = ", ".join(sorted(table.select_dtypes("number").columns))
+            titles = ", ".join(sorted(table.select_dtypes("number").columns))
             raise ChoiceError(
-                "input.scalars", f"{scalar.column} is no column of the cohort; found {known}"
+                "input.scalars", f"{scalar.column} is no column of the cohort; found {titles}"
             )
         values = pd.to_numeric(table[scalar.column], errors="coerce").to_numpy(np.float64)
         is_blank = table[scalar.column].isna() | (

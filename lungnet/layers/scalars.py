@@ -45,10 +45,10 @@ class StandardizedScalars(keras.layers.Layer):
         """
         is_log = np.array(self.logarithmic)
         values = np.where(is_log, np.log(np.where(is_log, scalars, 1.0)), scalars)
-        known = (~np.isnan(values)).any(0)
+        has_numbers = (~np.isnan(values)).any(0)
         mean, deviation = np.zeros(len(is_log)), np.ones(len(is_log))
-        mean[known] = np.nanmean(values[:, known], 0)
-        deviation[known] = np.nanstd(values[:, known], 0)
+        mean[has_numbers] = np.nanmean(values[:, has_numbers], 0)
+        deviation[has_numbers] = np.nanstd(values[:, has_numbers], 0)
         deviation[deviation < SMALLEST_DEVIATION] = 1.0
         self.mean.assign(mean)
         self.deviation.assign(deviation)
@@ -56,10 +56,10 @@ class StandardizedScalars(keras.layers.Layer):
     def call(self, scalars: Any) -> Any:
         """(batch, columns) with NaN where missing to (batch, 2 * columns): values, then flags."""
         is_missing = ops.not_equal(scalars, scalars)
-        known = ops.where(is_missing, 1.0, scalars)
+        filled_up = ops.where(is_missing, 1.0, scalars)
         is_log = np.array(self.logarithmic)
         # The logarithm of 1 where none is asked for: `where` would hand on the NaN of a gradient.
-        values = ops.where(is_log, ops.log(ops.where(is_log, known, 1.0)), known)
+        values = ops.where(is_log, ops.log(ops.where(is_log, filled_up, 1.0)), filled_up)
         standard = (values - self.mean) / self.deviation
         filled = ops.where(is_missing, self.missing, standard)
         return ops.concatenate([filled, ops.cast(is_missing, self.compute_dtype)], axis=-1)

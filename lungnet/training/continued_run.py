@@ -62,9 +62,11 @@ def check_same_data(experiment: Experiment, data: dict[str, str]) -> None:
     if experiment.training.continue_from is None:
         return
     run = RunFolder(Path(experiment.training.continue_from))
-    other = _data_hashes(run)
+    source_data = _data_hashes(run)
     changed = [
-        name for name in ("samples", "labels", "values", "splits") if other.get(name) != data[name]
+        name
+        for name in ("samples", "labels", "values", "splits")
+        if source_data.get(name) != data[name]
     ]
     if changed:
         raise DataChangedError(

@@ -85,10 +85,10 @@ def pass_judgement(
         if len(unseen):
             unseen_sum[unseen] += outputs[LOGIT][len(asked) :, 0]
             unseen_count[unseen] += 1
-    known = np.flatnonzero(unseen_count)
-    logits = unseen_sum[known] / unseen_count[known]
+    calibrating = np.flatnonzero(unseen_count)
+    logits = unseen_sum[calibrating] / unseen_count[calibrating]
     by_member = np.stack(member_logits, 1) if member_logits else np.empty((0, 0))
-    return Judgement(judge, tuple(trained), asked, total, by_member, known, logits)
+    return Judgement(judge, tuple(trained), asked, total, by_member, calibrating, logits)
 
 
 def calibrated(plan: TrainingPlan, judgements: Sequence[Judgement]) -> list[Judgement]:
@@ -103,10 +103,10 @@ def calibrated(plan: TrainingPlan, judgements: Sequence[Judgement]) -> list[Judg
     finished = []
     for number, judgement in enumerate(judgements):
         unseen, logits = judgement.unseen, judgement.unseen_logits
-        others = [other for i, other in enumerate(judgements[: len(plan.splits)]) if i != number]
+        others = [judged for i, judged in enumerate(judgements[: len(plan.splits)]) if i != number]
         if not len(unseen) and others:
-            unseen = np.concatenate([other.rows for other in others])
-            logits = np.concatenate([other.outputs[LOGIT][:, 0] for other in others])
+            unseen = np.concatenate([judged.rows for judged in others])
+            logits = np.concatenate([judged.outputs[LOGIT][:, 0] for judged in others])
             is_other = ~np.isin(unseen, judgement.rows)  # repeats hold the same samples out again
             unseen, logits = unseen[is_other], logits[is_other]
         calibration = (
@@ -120,8 +120,8 @@ def calibrated(plan: TrainingPlan, judgements: Sequence[Judgement]) -> list[Judg
 
 def shown_network(experiment: Experiment, network: keras.Model) -> keras.Model:
     """The network as it answers: averaged over symmetries where the configuration says so."""
-    kind = experiment.model.test_symmetries
-    return network if kind == "none" else averaged_over_symmetries(network, kind)
+    group = experiment.model.test_symmetries
+    return network if group == "none" else averaged_over_symmetries(network, group)
 
 
 def member_batches(plan: TrainingPlan, member: Member) -> TaskBatches:

@@ -101,23 +101,25 @@ class TrainingPlan:
 
     def learned_heads(self) -> list[str]:
         """Names of the heads whose truth the cohort knows; the others learn nothing."""
-        known = [name for name, values in self.targets.numbers.items() if np.isfinite(values).any()]
+        learnable = [
+            name for name, values in self.targets.numbers.items() if np.isfinite(values).any()
+        ]
         if self.cohort.knows_outlines:
-            known.append(OUTLINE)
-        return [head.name for head in self.experiment.model.heads if head.name in known]
+            learnable.append(OUTLINE)
+        return [head.name for head in self.experiment.model.heads if head.name in learnable]
 
     def data_hashes(self) -> dict[str, str]:
         """What a run is bound to beside its configuration, by what people call it."""
         table = self.cohort.table
         numbers = {name: values.tolist() for name, values in sorted(self.targets.numbers.items())}
         scalars = self.targets.scalars
-        known = [numbers, None if scalars is None else scalars.tolist()]
+        taught = [numbers, None if scalars is None else scalars.tolist()]
         start = self.experiment.model.start_from
         started = {} if start is None else {"start": open_bundle(Path(start)).model_hash}
         return {
             **started,
             "samples": canonical_hash(table[["patient_id", "series_uid"]].to_numpy().tolist()),
-            "labels": canonical_hash([table["label"].tolist(), repr(known)]),
+            "labels": canonical_hash([table["label"].tolist(), repr(taught)]),
             "values": self.cohort.content_hash,
             "splits": canonical_hash(self.split_table()[["split", "fold"]].to_numpy().tolist()),
         }
@@ -167,14 +169,14 @@ def make_plan(experiment: Experiment) -> TrainingPlan:
         ConfigError: a name or option that does not exist; names file and line.
         InputError: the cohort cannot be read or split.
     """
-    model, shown = experiment.model, experiment.input
+    model, input_config = experiment.model, experiment.input
     try:
         _check_unseen(experiment)
-        network = new_network(model, shown, 0)
-        cohort = load_cohort(experiment.data, shown, experiment.preparation)
+        network = new_network(model, input_config, 0)
+        cohort = load_cohort(experiment.data, input_config, experiment.preparation)
         heads = [head.name for head in model.heads]
         share = experiment.training.loss.soft_targets
-        targets = cohort_targets(cohort.table, shown, heads, share)
+        targets = cohort_targets(cohort.table, input_config, heads, share)
         splits = draw_splits(cohort.table, experiment.data, experiment.seed)
         plan = TrainingPlan(experiment, network, cohort, targets, splits)
         _check_calibration(plan)
@@ -184,7 +186,7 @@ def make_plan(experiment: Experiment) -> TrainingPlan:
     if unknown:
         log.warning("the cohort knows nothing for %s; they learn nothing", " and ".join(unknown))
     first = next(plan.judges()).members[0].name
-    seeded = new_network(model, shown, member_seed(experiment, first))
+    seeded = new_network(model, input_config, member_seed(experiment, first))
     return TrainingPlan(experiment, seeded, cohort, targets, splits)
 
 

@@ -98,12 +98,12 @@ def _of_heads(cohort: Cohort, judgement: Judgement) -> dict[str, NDArray[np.floa
 
 
 def _dice(cohort: Cohort, rows: NDArray[np.int64], drawn: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Overlap of each outline with the cohort's own; NaN where that is not known."""
+    """Overlap of each outline with the cohort's own; NaN where that is not outline."""
     values = np.full(len(rows), np.nan)
     for number, row in enumerate(rows.tolist()):
-        known = cohort.read(row, straight(drawn.ndim - 1)).get("outline")
-        if known is not None:
-            inside = known.astype(bool)
+        outline = cohort.read(row, straight(drawn.ndim - 1)).get("outline")
+        if outline is not None:
+            inside = outline.astype(bool)
             total = int(inside.sum()) + int(drawn[number].sum())
             values[number] = 2 * int((inside & drawn[number]).sum()) / total if total else 1.0
     return values

@@ -63,10 +63,10 @@ def nodule_cohort(
 
     def read(row: int, view: View) -> Inputs:
         """A row's image, and its outline where it is known."""
-        shown: Inputs = {"image": pixels.cut(index[row], view)}
+        inputs: Inputs = {"image": pixels.cut(index[row], view)}
         if isinstance(pixels, NativePixels) and pixels.outlines is not None:
-            shown["outline"] = pixels.outline(index[row], view)
-        return shown
+            inputs["outline"] = pixels.outline(index[row], view)
+        return inputs
 
     is_native = isinstance(pixels, NativePixels)
     return Cohort(
@@ -126,8 +126,8 @@ def _table(archive: NoduleArchive, n: int, attributes_csv: Path | None) -> pd.Da
     if "series_uid" in archive:
         columns["source_series_uid"] = archive.column("series_uid", n, "Uiu").astype(str)
     table = pd.DataFrame(columns)
-    known = attributes(archive, attributes_csv, n)
-    return table if known is None else pd.concat([table, known], axis=1)
+    readings = attributes(archive, attributes_csv, n)
+    return table if readings is None else pd.concat([table, readings], axis=1)
 
 
 def _load(data: DataConfig, input_config: InputConfig, preparation: PreparationConfig) -> Cohort:

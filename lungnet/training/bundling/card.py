@@ -57,11 +57,11 @@ def model_card(
 
 
 def _what_it_is(experiment: Experiment, training: Mapping[str, Any]) -> Iterable[str]:
-    shown = " x ".join(map(str, experiment.input.size))
+    voxels = " x ".join(map(str, experiment.input.size))
     heads = training["learned_heads"]
     yield (
         f"{training['networks']} network(s) of {training['parameters']:,} parameters "
-        f"(`{experiment.model.architecture}`), shown {shown} voxels; their logits are averaged."
+        f"(`{experiment.model.architecture}`), voxels {voxels} voxels; their logits are averaged."
     )
     if experiment.input.scalars:
         names = ", ".join(scalar.column for scalar in experiment.input.scalars)
@@ -75,8 +75,8 @@ def _data(experiment: Experiment, training: Mapping[str, Any]) -> Iterable[str]:
         yield experiment.data.source
         yield ""
     patients = training["patients"]
-    known = ", ".join(f"{count} {name}" for name, count in patients.items() if count)
-    yield f"Patients by part: {known}. Positive among the training samples: "
+    counts = ", ".join(f"{count} {name}" for name, count in patients.items() if count)
+    yield f"Patients by part: {counts}. Positive among the training samples: "
     yield f"{training['prevalence']:.1%}. Seed {experiment.seed}."
     if training["synthetic"]:
         yield "The patients are synthetic: made by a program, not scanned."

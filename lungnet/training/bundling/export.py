@@ -91,21 +91,22 @@ def export_networks(
         ExportError: one differs by more than `LARGEST_DIFFERENCE`.
     """
     probe = batches.inputs(range(min(4, len(batches.cohort))))
-    shown = [shown_network(experiment, network) for network in networks]
-    exports = [_exported(network) for network in shown]
+    answering = [shown_network(experiment, network) for network in networks]
+    exports = [_exported(network) for network in answering]
     return exports, max(
-        _difference(network, export, probe) for network, export in zip(shown, exports, strict=True)
+        _difference(network, export, probe)
+        for network, export in zip(answering, exports, strict=True)
     )
 
 
 def _write_networks(folder: Path, networks: Sequence[keras.Model], exports: list[Any]) -> None:
     """The weights and the export of each network."""
-    places = network_folders(len(networks))
+    subfolders = network_folders(len(networks))
     try:
-        for network, export, place in zip(networks, exports, places, strict=True):
-            (folder / place / NETWORK).parent.mkdir(parents=True)
-            network.save_weights(folder / place / WEIGHTS)
-            openvino.save_model(export, folder / place / NETWORK, compress_to_fp16=False)
+        for network, export, subfolder in zip(networks, exports, subfolders, strict=True):
+            (folder / subfolder / NETWORK).parent.mkdir(parents=True)
+            network.save_weights(folder / subfolder / WEIGHTS)
+            openvino.save_model(export, folder / subfolder / NETWORK, compress_to_fp16=False)
     except RuntimeError as error:  # neither HDF5 nor OpenVINO tells a full disk as an OSError
         raise MachineError(
             "the bundle's network cannot be written, most likely because the disk is full; free "

@@ -46,11 +46,11 @@ def take_weights(network: keras.Model, bundle_path: Path, number: int) -> frozen
     given = {_place(variable): variable for variable in source.weights}
     missing, taken = [], set()
     for variable in network.weights:
-        other = given.get(_place(variable))
-        if other is None or tuple(other.shape) != tuple(variable.shape):
+        source_variable = given.get(_place(variable))
+        if source_variable is None or tuple(source_variable.shape) != tuple(variable.shape):
             missing.append(variable.path)
         else:
-            variable.assign(other)
+            variable.assign(source_variable)
             taken.add(variable.path)
     if not taken:
         raise ChoiceError(
