@@ -182,6 +182,13 @@ class ModelConfig(Section):
     frozen_epochs: Annotated[int, Field(ge=0, le=10_000)] = 0
     """First epochs in which the layers that were taken whole from `start_from` do not change."""
 
+    @field_validator("heads")
+    @classmethod
+    def _heads_are_there_once(cls, heads: tuple[HeadConfig, ...]) -> tuple[HeadConfig, ...]:
+        if len({head.name for head in heads}) < len(heads):
+            raise ValueError("a head is there twice; expected each once, with one weight")
+        return heads
+
     @model_validator(mode="after")
     def _only_what_was_taken_is_frozen(self) -> "ModelConfig":
         if self.frozen_epochs and self.start_from is None:

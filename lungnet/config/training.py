@@ -62,6 +62,10 @@ class LossConfig(Section):
         return {"name": value} if isinstance(value, str) else value
 
 
+MOST_NETWORKS = 100
+"""In a bundle."""
+
+
 class EnsembleConfig(Section):
     """Several networks for one answer, whose logits are averaged."""
 
@@ -76,6 +80,11 @@ class EnsembleConfig(Section):
     def _one_fold_is_none(self) -> "EnsembleConfig":
         if self.folds == 1:
             raise ValueError("1 fold leaves nothing to train on; 0 (none) or at least 2")
+        if self.folds * self.seeds > MOST_NETWORKS:
+            raise ValueError(
+                f"{self.folds} folds of {self.seeds} seeds are {self.folds * self.seeds} networks; "
+                f"a bundle holds at most {MOST_NETWORKS}"
+            )
         return self
 
 

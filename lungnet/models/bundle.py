@@ -11,6 +11,7 @@ from typing import Any
 
 from lungnet.config.experiment import Experiment
 from lungnet.config.load import load_experiment
+from lungnet.config.training import MOST_NETWORKS
 from lungnet.errors import BundleError, ConfigError
 from lungnet.files import canonical_hash, file_hash, read_bounded, replacing
 from lungnet.version import __version__
@@ -28,8 +29,6 @@ OF_A_NETWORK = (WEIGHTS, NETWORK, "openvino/network.bin")
 DESCRIPTIONS = (CONFIG, PREPARATION, CALIBRATION, TRAINING, CARD)
 NETWORKS = "networks"
 """Folder of an ensemble's networks, each in one of its own: `networks/00`, `networks/01`, ..."""
-
-MOST_NETWORKS = 100
 
 LARGEST_DESCRIPTION_BYTES = 10_000_000
 """A JSON file above this is refused before it is read."""
