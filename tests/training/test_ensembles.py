@@ -8,7 +8,7 @@ import pytest
 from fitting import assert_same_run, batches_of, interrupt_at
 
 from lungnet.datasets.cohort_kinds import load_cohort
-from lungnet.errors import LungnetError
+from lungnet.errors import InputError
 from lungnet.evaluation.calibration import Calibration, fit_calibration
 from lungnet.run_folder import TEST, TRAIN, VALIDATION
 
@@ -194,5 +194,5 @@ def test_more_inner_folds_than_patients_of_a_label_are_told(ensemble_of, folds, 
     experiment = ensemble_of(folds=folds, data={"split": {"validation": 0, "test": 0.7}})
     cohort = load_cohort(experiment.data, experiment.input, experiment.preparation)
     assert cohort.table["patient_id"].nunique() == 60  # 18 to train on, 9 of a label
-    with pytest.raises(LungnetError, match=r"training\.ensemble\.folds"):
+    with pytest.raises(InputError, match=f"cannot be divided into {folds} folds; take fewer"):
         dry_run(experiment)

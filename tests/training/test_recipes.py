@@ -237,6 +237,8 @@ def test_settings_that_do_not_go_together_are_refused_before_any_work(
     [
         {"training": {"ensemble": {"folds": 1}}},
         {"training": {"ensemble": {"seeds": 0}}},
+        {"training": {"ensemble": {"folds": 11, "seeds": 10}}},
+        {"model": {"heads": ["diameter", {"name": "diameter", "weight": 2}]}},
         {"optimizer": {"average": 1.0}},
         {"optimizer": {"accumulate": 0}},
         {"optimizer": {"name": "adam"}},
