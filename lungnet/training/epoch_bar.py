@@ -17,12 +17,15 @@ class EpochBar:
     """Shows where a training stands; early stopping may end it before the bar is full."""
 
     def __init__(self, experiment: Experiment) -> None:
-        judges = experiment.data.folds + 1 if experiment.data.folds else 1
-        ensemble = experiment.training.ensemble
+        data, ensemble = experiment.data, experiment.training.ensemble
+        judges = data.folds * data.repeats + 1 if data.folds else 1
         networks = judges * max(1, ensemble.folds) * ensemble.seeds
         is_shown = log.getEffectiveLevel() <= logging.INFO
         self.bar = tqdm(
-            total=networks * experiment.training.epochs,
+            # How many folds a split of one's own has, its file knows.
+            total=None
+            if data.has_own_split() or data.leave_one_group_out
+            else networks * experiment.training.epochs,
             desc="train",
             unit="epoch",
             disable=not (is_shown and sys.stderr.isatty()),

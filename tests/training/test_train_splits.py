@@ -7,6 +7,7 @@ import pytest
 from lungnet.config.load import load_experiment
 from lungnet.errors import ConfigError
 from lungnet.reporting.run_report import report_predictions, split_sentence
+from lungnet.run_folder import VALIDATION
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +99,15 @@ def test_no_repeat_is_calibrated_on_the_samples_that_it_judges(quick, tmp_path, 
     for judgement in calibrated(plan, judgements):
         assert len(judgement.unseen)
         assert not np.isin(judgement.unseen, judgement.rows).any()
+
+
+@pytest.mark.parametrize(
+    "data", [{"split_column": "fold"}, {"group_column": "site", "leave_one_group_out": True}]
+)
+def test_folds_that_are_given_need_no_validation_patients_to_calibrate(quick, data):
+    from lungnet.training.plan import make_plan
+
+    plan = make_plan(quick(split={"validation": 0}, **data))
+    assert not any(split.eq(VALIDATION).any() for split in plan.splits)
+    with pytest.raises(ConfigError, match=r"data\.split\.validation leaves nobody"):
+        make_plan(quick(split={"validation": 0}))
