@@ -215,14 +215,14 @@ def test_rows_move_to_where_most_are_and_of_equals_to_the_held_out():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (None, "No such file"),
-        (b"\xff\xfe\x00", "not a CSV in UTF-8"),
-        ("", "not a CSV"),
+        (None, "no such file"),
+        (b"patient_id,split\n\xff,test\n", "line 2: byte 0xff is not UTF-8"),
+        ("", "the file is empty; expected a CSV with patient_id and split or fold"),
         ("patient,split\np000,test\n", "found the columns patient, split; expected patient_id or"),
         ("patient_id,side\np000,test\n", "expected patient_id or series_uid, and split or fold"),
         ("patient_id,split,fold\np000,test,1\n", r"split or fold \(data.split_column says which\)"),
         ("patient_id,split\np000,test\n", "59 of 60 patient_ids of the cohort have no line"),
-        ("patient_id,split\np000,test,1\np001,test,1\n", "more cells than its header"),
+        ("patient_id,split\np000,test,1\np001,test,1\n", "line 2 has 3 cells, its header 2"),
         (
             "patient_id,split\np000,test\n\np000,train\n",
             r"split.csv:4: patient_id p000 is in 'train' here and in 'test' in line 2",

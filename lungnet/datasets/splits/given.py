@@ -1,6 +1,5 @@
 """A split of one's own: the side of each row, from a CSV or from a column of the cohort."""
 
-import io
 import logging
 import re
 from collections.abc import Sequence
@@ -11,13 +10,11 @@ import pandas as pd
 
 from lungnet.config.data import DataConfig
 from lungnet.datasets.splits.leaks import leak_sentence
+from lungnet.delimited import read_table
 from lungnet.errors import ChoiceError, InputError
-from lungnet.files import read_bounded
 from lungnet.run_folder import TEST, TRAIN, VALIDATION
 
 log = logging.getLogger("lungnet")
-
-LARGEST_FILE_BYTES = 64 * 2**20
 
 SIDE_WORDS = {
     "train": TRAIN,
@@ -175,14 +172,15 @@ def _checked_folds(given: GivenSides, config: DataConfig) -> GivenSides:
 
 def _from_file(table: pd.DataFrame, path: Path, column: str | None) -> tuple[pd.Series, str]:
     """The cell of the split file for each row of the cohort, and the file and column."""
-    lines = _read_csv(path)
+    read = read_table(path, InputError, "a CSV with patient_id and split or fold")
+    lines = pd.DataFrame(read.rows, columns=list(read.header), index=list(read.lines), dtype=str)
     names = [column] if column is not None else list(SIDES)
     ids = [name for name in IDS if name in lines]
     sides = [name for name in names if name in lines]
     if not ids or not sides or len(sides) > 1:
         raise InputError(
-            f"{path}: found the columns {', '.join(lines.columns)[:200]}; expected patient_id or "
-            f"series_uid, and {' or '.join(names)}"
+            f"{path}:{read.header_line}: found the columns {', '.join(read.header)[:200]}; "
+            f"expected patient_id or series_uid, and {' or '.join(names)}"
             + (" (data.split_column says which)" if len(sides) > 1 else "")
         )
     who, side, source = ids[0], sides[0], f"{path}: column {sides[0]}"
@@ -191,8 +189,8 @@ def _from_file(table: pd.DataFrame, path: Path, column: str | None) -> tuple[pd.
     if len(twice):
         first, second = twice[twice[who] == twice[who].iloc[0]].index[:2]
         raise InputError(
-            f"{path}:{second + 2}: {who} {twice[who].iloc[0]} is in {lines.at[second, side]!r} "
-            f"here and in {lines.at[first, side]!r} in line {first + 2}; expected one side for each"
+            f"{path}:{second}: {who} {twice[who].iloc[0]} is in {lines.at[second, side]!r} here "
+            f"and in {lines.at[first, side]!r} in line {first}; expected one side for each"
         )
     side_of = pairs.set_index(who)[side]
     values = table[who].map(side_of)
@@ -206,29 +204,3 @@ def _from_file(table: pd.DataFrame, path: Path, column: str | None) -> tuple[pd.
     if n_unknown:
         log.warning("%s: %d of %d %ss are not in the cohort", path, n_unknown, len(side_of), who)
     return values, source
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    """All cells as text, without outer white space; line n of the file is row n - 2."""
-    try:
-        lines = pd.read_csv(
-            io.BytesIO(read_bounded(path, LARGEST_FILE_BYTES)),
-            dtype=str,
-            keep_default_na=False,
-            encoding="utf-8-sig",
-            skip_blank_lines=False,
-        )
-    except OSError as error:
-        raise InputError(
-            f"{path}: {error.strerror or error}; expected a CSV with patient_id and split or fold"
-        ) from None
-    except ValueError as error:  # pandas' errors of parsing, and bytes that are no UTF-8
-        raise InputError(
-            f"{path}: not a CSV in UTF-8 ({str(error).splitlines()[0][:120]}); expected patient_id "
-            "and split or fold"
-        ) from None
-    if not isinstance(lines.index, pd.RangeIndex):
-        raise InputError(f"{path}: its lines have more cells than its header; expected as many")
-    lines.columns = [str(name).strip() for name in lines.columns]
-    cells: pd.DataFrame = lines.fillna("").apply(lambda column: column.str.strip())
-    return cells[(cells != "").any(axis=1)]
