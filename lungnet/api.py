@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lungnet.config.experiment import Experiment
     from lungnet.config.preparation import PreparationConfig
     from lungnet.evaluation.metrics import Metrics
-    from lungnet.inference import Predictor
+    from lungnet.inference import NodulePredictor, Predictor
     from lungnet.intake import Series
     from lungnet.store import PreparedRow
     from lungnet.volume import Volume
@@ -128,30 +128,50 @@ def train(experiment: "Experiment", run: PathLike, *, resume: bool = False) -> "
         return train_run(experiment, Path(run), resume=resume, epoch_done=bar.epoch_done)
 
 
-def load_model(path: PathLike) -> "Predictor":
-    """A trained bundle, or the one of a run folder, ready to answer.
+def load_model(model: PathLike) -> "Predictor | NodulePredictor":
+    """A trained bundle, the one of a run folder, or the name of one that ships, ready to answer.
 
         for answer in lungnet.load_model("runs/x/bundle").predict("scan/"):
             print(answer.patient_id, answer.probability)
 
+    A network of nodules judges places: `predict("scan/", at=[(56.4, 86.4, -115.8)])`, and its
+    answers are in `answer.places`.
+
     Raises:
-        BundleError: it fails its checks.
-        UsageError: its network cannot judge a series.
+        BundleError: it is not there, or fails its checks.
     """
-    from lungnet.inference import Predictor, bundle_folder
+    from lungnet.inference import load_predictor
 
-    return Predictor(bundle_folder(Path(path)))
+    return load_predictor(model)
 
 
-def evaluate(predictions: PathLike, out: PathLike) -> "Metrics":
-    """Score a run folder or a CSV, and write its report, as `lungnet evaluate` does.
+def evaluate(
+    predictions: PathLike,
+    out: PathLike,
+    *,
+    cohort: PathLike | None = None,
+    labels: PathLike | None = None,
+) -> "Metrics":
+    """Score a run folder or a CSV, or a model on another cohort, and write the report.
 
         metrics = lungnet.evaluate("runs/x", "runs/x/report")
         print(metrics.verdict, metrics.figure("roc_auc"))
 
+    Args:
+        predictions: a run folder, or a CSV; with `cohort` a bundle, a run, or the name of a bundle
+            that ships.
+        out: folder for the report.
+        cohort: a store or a nodule file to score the model on.
+        labels: CSV of the labels of a store.
+
     Raises:
         PredictionsError: predictions that cannot be scored.
+        LungnetError: a model or a cohort that cannot be read.
     """
+    from lungnet.reporting.cohort_report import report_cohort
     from lungnet.reporting.run_report import report_predictions
 
-    return report_predictions(Path(predictions), Path(out))[0]
+    if cohort is None:
+        return report_predictions(Path(predictions), Path(out))[0]
+    labels_path = None if labels is None else Path(labels)
+    return report_cohort(predictions, Path(cohort), Path(out), labels=labels_path)[0]

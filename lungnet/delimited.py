@@ -8,7 +8,7 @@ import csv
 import difflib
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -67,7 +67,12 @@ class DelimitedTable:
     lines: tuple[int, ...]
 
 
-def read_table(path: Path, error: type[InputError], expected: str) -> DelimitedTable:
+def read_table(
+    path: Path,
+    error: type[InputError],
+    expected: str,
+    on_bad_row: Callable[[str], None] | None = None,
+) -> DelimitedTable:
     """Read a table that commas, semicolons or tabs delimit, whichever make most of its header.
 
     UTF-8, or UTF-16 with a byte-order mark. Cells may be quoted, also as a formula (`="0001"`,
@@ -77,6 +82,8 @@ def read_table(path: Path, error: type[InputError], expected: str) -> DelimitedT
         path: the file.
         error: what to raise.
         expected: what the file should be, for the errors.
+        on_bad_row: told of each row that has other cells than its header, which then is left out;
+            None: such a row is an error.
 
     Raises:
         InputError: of the class `error`; the file cannot be read, is too long, empty or no text, a
@@ -94,10 +101,14 @@ def read_table(path: Path, error: type[InputError], expected: str) -> DelimitedT
             _check_header(header, f"{path}: line {line}", error)
             continue
         if len(cells) < len(header) or any(cells[len(header) :]):
-            raise error(
+            problem = (
                 f"{path}: line {line} has {len(cells)} cells, its header {len(header)}; expected "
                 f"as many, and quotes around a cell that holds {_NAMES[delimiter]}"
             )
+            if on_bad_row is None:
+                raise error(problem)
+            on_bad_row(problem)
+            continue
         rows.append(cells[: len(header)])
         lines.append(line)
     if not header:

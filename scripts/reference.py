@@ -28,7 +28,8 @@ from lungnet import errors
 from lungnet.cli import main as program
 from lungnet.config.experiment import Experiment
 from lungnet.config.model import ChoiceConfig, HeadConfig, ScalarConfig
-from lungnet.inference import Prediction, ScoredCandidate
+from lungnet.inference import Prediction, ScoredCandidate, ScoredPlace
+from lungnet.inference.nodule_crop import PLACE_REASONS
 from lungnet.intake import SeriesRow, reasons
 from lungnet.preprocessing import warning_codes
 from lungnet.store.series_worker import PreparedRow
@@ -64,12 +65,16 @@ JSON_KEYS = {
     "inspect": ("series",),
     "prepare": ("store", "prepared", "reused", "refused", "seconds", "series"),
     "verify": ("store", "checked", "damaged", "removed", "holds"),
-    "predict": ("model", "trained_on_synthetic", "series"),
+    "predict": ("model", "trained_on_synthetic", "meaning", "series"),
     "doctor": ("findings",),
 }
 """Top-level keys of the document that `--json` prints; `evaluate` prints `metrics.json`."""
 
-JSON_LISTS = {"warnings": ScanWarning, "candidates": ScoredCandidate}
+JSON_LISTS = {
+    "warnings": ScanWarning,
+    "candidates": ScoredCandidate,
+    "places": ScoredPlace,
+}
 """Keys of a row that hold a list of objects, and the class of such an object."""
 
 
@@ -348,6 +353,10 @@ def _codes() -> Iterator[str]:
     yield "`refused.csv`. [Intake](../intake.md) explains the bounds behind them."
     yield ""
     yield from _code_table(reasons.REASONS)
+    yield from ("", "## Reasons to refuse a place", "")
+    yield "`reason` of a place in `predict --json`, where a network judges nodules."
+    yield ""
+    yield from _code_table(PLACE_REASONS)
     yield from ("", "## Warnings of intake", "")
     yield "About a series that is used. They stand in `inspect --json`, in the store and in"
     yield "`predict --json`, each with a sentence that gives the numbers of this series."

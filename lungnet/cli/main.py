@@ -8,6 +8,7 @@ import importlib
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -63,7 +64,7 @@ def _run(arguments: Sequence[str] | None, stop: TidyStop) -> int:
         import argcomplete
 
         argcomplete.autocomplete(parser)
-    args = parser.parse_args(arguments)
+    args = parser.parse_args(with_values_joined(sys.argv[1:] if arguments is None else arguments))
     _set_up_logging(quiet=args.quiet, debug=args.debug)
     try:
         return int(args.call(args) or DONE)
@@ -79,6 +80,21 @@ def _run(arguments: Sequence[str] | None, stop: TidyStop) -> int:
             log.error("what happened", exc_info=True)
         print(f"lungnet {args.command}: {sentence}", file=sys.stderr)
         return code
+
+
+def with_values_joined(arguments: Sequence[str]) -> list[str]:
+    """Join `--option -5,1,2` to `--option=-5,1,2`.
+
+    argparse takes a value that begins with a minus and is no plain number for an option.
+    """
+    joined: list[str] = []
+    for argument in arguments:
+        follows_option = bool(joined) and re.fullmatch("--[a-z][a-z-]*", joined[-1])
+        if follows_option and re.match(r"-\.?\d", argument):
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def _sentence_and_code(error: BaseException, go_on: str) -> tuple[str, int]:

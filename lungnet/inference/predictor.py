@@ -1,114 +1,67 @@
-"""A bundle made ready to answer.
+"""A bundle made ready to answer for series.
 
 One new series in, a calibrated probability with its candidates out.
 """
 
+import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from lungnet.datasets.network_inputs import network_inputs
-from lungnet.errors import BundleError, SeriesRefused, UsageError
-from lungnet.evaluation.calibration import Calibration
+from lungnet.datasets.network_inputs import largest_diameter_mm, network_inputs
+from lungnet.errors import SeriesRefused, UsageError
+from lungnet.inference.bundle_network import BundleNetwork
+from lungnet.inference.prediction import Prediction, ScoredCandidate, prediction_row, refused_row
+from lungnet.inference.scalars import missing_scalars, scalar_row
 from lungnet.intake import Series, find_series, read_series
-from lungnet.models.bundle import Bundle, open_bundle
-from lungnet.models.exported_network import LOGIT, WEIGHTS_OUTPUT, compile_networks
+from lungnet.models.exported_network import WEIGHTS_OUTPUT
 from lungnet.preprocessing import around_lungs, with_candidates
-from lungnet.run_folder import RunFolder
-from lungnet.version import __version__
-from lungnet.volume import ScanWarning, Triple, Volume
+from lungnet.volume import ScanWarning, Volume
 
-
-@dataclass(frozen=True)
-class ScoredCandidate:
-    """A candidate that the network looked at.
-
-    Attributes:
-        centre_mm: (x, y, z) in LPS millimetres.
-        radius_mm: estimated radius.
-        weight: its share in the answer, 0..1.
-    """
-
-    centre_mm: Triple
-    radius_mm: float
-    weight: float
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The answer for one series; field names are the keys of `predict --json`.
-
-    Attributes:
-        status: "usable" or "refused"; `reason` then holds the code.
-        probability: calibrated probability of the positive label, 0..1; None where refused.
-        interval: None: this version gives none.
-        abstained: whether no answer is given though the series is usable.
-    """
-
-    path: str
-    patient_id: str
-    series_uid: str
-    status: str
-    reason: str | None
-    detail: str
-    probability: float | None
-    interval: tuple[float, float] | None
-    abstained: bool
-    candidates: tuple[ScoredCandidate, ...]
-    warnings: tuple[ScanWarning, ...]
-    preparation_hash: str
-    model_hash: str
-    lungnet_version: str
+log = logging.getLogger("lungnet")
 
 
 class Predictor:
-    """Answers for series with one bundle, whose exported network it holds compiled.
+    """Answers for series with a network that judges a whole series.
 
     Raises:
-        BundleError: the bundle fails its checks, or its scans were prepared by other rules than
-            this version's.
-        UsageError: the bundle's network judges single nodules and cannot judge a series.
+        UsageError: the network judges single nodules.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.bundle: Bundle = open_bundle(path)
-        self.input_config = self.bundle.experiment.input
-        if self.input_config.kind == "nodule":
+    MEANING = (
+        "the probability of the positive label that the network was trained with; research use, "
+        "not a diagnosis"
+    )
+    """What the probability is, and what it is not."""
+
+    def __init__(self, network: BundleNetwork) -> None:
+        self.network, self.bundle = network, network.bundle
+        if network.input_config.kind == "nodule":
             raise UsageError(
-                f"{path}: this network judges crops around known nodules, not series; expected a "
-                "bundle of a bag or volume run"
+                f"{self.bundle.path}: this network judges nodules at places that are given, not "
+                "series; give --at x,y,z, --places CSV or --candidates SCORE"
             )
-        config = self.bundle.experiment.preparation
-        if self.bundle.preparation_hash != config.preparation_hash():
-            raise BundleError(
-                f"{path}: trained on scans of preparation {self.bundle.preparation_hash}, this "
-                f"lungnet prepares {config.preparation_hash()}; "
-                "use the version that trained it, or train again"
-            )
-        try:
-            self.calibration = Calibration.from_json(dict(self.bundle.calibration))
-            self._network = compile_networks(self.bundle.exported_networks())
-        except (ValueError, RuntimeError) as error:
-            raise BundleError(f"{path}: cannot be loaded ({str(error).splitlines()[0]})") from None
+        if missing := missing_scalars(network.input_config):
+            log.warning("%s; the network has learned to do without", missing)
 
     def predict_volume(
         self, volume: Volume
     ) -> tuple[float, tuple[ScoredCandidate, ...], tuple[ScanWarning, ...]]:
         """Probability, candidates with weights, and warnings for a volume in HU."""
+        input_config = self.network.input_config
         config = self.bundle.experiment.preparation
         scan = around_lungs(volume, config)
         del volume  # its memory serves the candidates, where the caller drops it too
         scan = with_candidates(scan, config)
-        inputs = {
-            name: value[None] for name, value in network_inputs(scan, self.input_config).items()
-        }
-        outputs = self._network(inputs)
-        probability = float(self.calibration.apply(outputs[LOGIT]).ravel()[0])
+        inputs = {name: value[None] for name, value in network_inputs(scan, input_config).items()}
+        if input_config.scalars:
+            diameter_mm = largest_diameter_mm(scan, input_config)
+            inputs["scalars"] = scalar_row(input_config, diameter_mm)[None]
+        outputs = self.network.outputs(inputs)
+        probability = float(self.network.probabilities(outputs)[0])
         candidates: tuple[ScoredCandidate, ...] = ()
-        if self.input_config.kind == "bag":
+        if input_config.kind == "bag":
             weights = np.asarray(outputs[WEIGHTS_OUTPUT])[0]
             candidates = tuple(
                 ScoredCandidate(c.centre_mm, c.radius_mm, round(float(w), 6))
@@ -131,36 +84,12 @@ class Predictor:
             try:
                 probability, candidates, warnings = self.predict_volume(read_series(series))
             except SeriesRefused as refusal:
-                yield self._row(
-                    series, reason=refusal.reason, detail=refusal.detail, warnings=series.warnings
-                )
+                yield refused_row(self.bundle, series, refusal)
             else:
-                yield self._row(
-                    series, probability=probability, candidates=candidates, warnings=warnings
+                yield prediction_row(
+                    self.bundle,
+                    series,
+                    probability=probability,
+                    candidates=candidates,
+                    warnings=warnings,
                 )
-
-    def _row(self, series: Series, **fields: Any) -> Prediction:
-        blank: dict[str, Any] = {
-            "reason": None,
-            "detail": "",
-            "probability": None,
-            "candidates": (),
-        }
-        return Prediction(
-            path=str(series.path),
-            patient_id=series.patient_id,
-            series_uid=series.series_uid,
-            status="refused" if fields.get("reason") else "usable",
-            interval=None,
-            abstained=False,
-            preparation_hash=str(self.bundle.preparation_hash),
-            model_hash=self.bundle.model_hash,
-            lungnet_version=__version__,
-            **{**blank, **fields},
-        )
-
-
-def bundle_folder(model: Path) -> Path:
-    """The bundle that a user means: the folder itself, or that of the run which holds one."""
-    run = RunFolder(model)
-    return run.bundle if run.bundle.is_dir() else model

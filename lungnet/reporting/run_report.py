@@ -63,7 +63,7 @@ def report_predictions(
     if not run.predictions.is_file():
         raise PredictionsError(
             f"{source}: holds no predictions.csv; expected a run folder that `lungnet train` "
-            "finished, or a CSV"
+            "finished, or a CSV; to score a model give --cohort"
         )
     table = read_predictions(run.predictions)
     previous = _object(run.metrics)

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lungnet.config.model import ATTRIBUTES
 from lungnet.datasets.brightness import centre_brightness, diameter_and_brightness
 from lungnet.datasets.cohort import Cohort
 from lungnet.datasets.targets import LOGIT, OUTLINE
 from lungnet.datasets.view import straight
+from lungnet.models.nodule_outputs import readers_ratings
 from lungnet.run_folder import TRAIN
 from lungnet.training.judging import Judgement
 
@@ -84,11 +84,11 @@ def cohort_brightness(cohort: Cohort, dimensions: int) -> NDArray[np.float64]:
 
 def _of_heads(cohort: Cohort, judgement: Judgement) -> dict[str, NDArray[np.float64]]:
     """What the further heads say: ratings in the readers' units, the outline's Dice and size."""
-    outputs, columns = judgement.outputs, {}
+    outputs = judgement.outputs
+    columns: dict[str, NDArray[np.float64]] = {}
     if "attributes" in outputs:
-        for number, (name, (low, high)) in enumerate(ATTRIBUTES.items()):
-            share = np.clip(outputs["attributes"][:, number], 0, 1)
-            columns[f"predicted_{name}"] = low + share * (high - low)
+        ratings = readers_ratings(outputs["attributes"])
+        columns |= {f"predicted_{name}": values for name, values in ratings.items()}
     if "diameter" in outputs:
         columns["predicted_diameter_mm"] = np.exp(outputs["diameter"][:, 0])
     if OUTLINE in outputs:
@@ -98,7 +98,7 @@ def _of_heads(cohort: Cohort, judgement: Judgement) -> dict[str, NDArray[np.floa
 
 
 def _dice(cohort: Cohort, rows: NDArray[np.int64], drawn: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Overlap of each outline with the cohort's own; NaN where that is not outline."""
+    """Overlap of each outline with the cohort's own; NaN where that is not known."""
     values = np.full(len(rows), np.nan)
     for number, row in enumerate(rows.tolist()):
         outline = cohort.read(row, straight(drawn.ndim - 1)).get("outline")

@@ -13,6 +13,7 @@ from lungnet.datasets.network_inputs import network_inputs
 from lungnet.errors import BundleError, MachineError, UsageError
 from lungnet.evaluation.calibration import Calibration
 from lungnet.inference import Predictor
+from lungnet.inference.bundle_network import BundleNetwork
 from lungnet.intake import find_series
 from lungnet.intake.formats.nifti import write_nifti
 from lungnet.models.bundle import open_bundle, seal
@@ -28,7 +29,7 @@ def bag(bundle_of):
 @pytest.mark.parametrize("kind", ["bag", "volume"])
 def test_the_answer_is_that_of_keras_calibrated(kind, bundle_of, volumes):
     path, network, experiment = bundle_of(kind)
-    predictor = Predictor(path)
+    predictor = Predictor(BundleNetwork(path))
     calibration = Calibration("temperature", 0.37, 0.0)
     for volume in volumes:
         probability, seen, _ = predictor.predict_volume(volume)
@@ -63,11 +64,11 @@ def test_the_library_answers_for_paths_as_for_their_series(bag, tmp_path, volume
 
 
 def test_the_answer_depends_on_the_scan_and_on_nothing_else(bag, volumes):
-    predictor = Predictor(bag[0])
+    predictor = Predictor(BundleNetwork(bag[0]))
     first, second = (predictor.predict_volume(volume)[0] for volume in volumes)
     assert first != second
     assert predictor.predict_volume(volumes[0])[0] == first
-    assert Predictor(bag[0]).predict_volume(volumes[0])[0] == first
+    assert Predictor(BundleNetwork(bag[0])).predict_volume(volumes[0])[0] == first
 
 
 def test_the_bundle_says_how_far_its_export_is_from_keras(bag):
@@ -77,13 +78,33 @@ def test_the_bundle_says_how_far_its_export_is_from_keras(bag):
 
 
 def test_a_network_for_single_nodules_is_refused(bundle_of):
-    with pytest.raises(UsageError, match="judges crops around known nodules"):
-        Predictor(bundle_of("nodule")[0])
+    with pytest.raises(UsageError, match="judges nodules at places"):
+        Predictor(BundleNetwork(bundle_of("nodule")[0]))
+
+
+def test_the_size_of_the_largest_candidate_stands_beside_a_bag_and_other_numbers_are_missing(
+    bundle_of, volumes, caplog
+):
+    scalars = {"scalars": ["diameter_mm", "age"]}
+    path, network, experiment = bundle_of("bag", sections={"input": scalars})
+    with caplog.at_level("WARNING", "lungnet"):
+        predictor = Predictor(BundleNetwork(path))
+    assert [r.getMessage() for r in caplog.records] == [
+        "age: not known in prediction, taken as missing; the network has learned to do without"
+    ]
+    scan = prepare(volumes[0], experiment.preparation)
+    inputs = {n: v[None] for n, v in network_inputs(scan, experiment.input).items()}
+    largest = max(2 * candidate.radius_mm for candidate in scan.candidates[:4])
+    inputs["scalars"] = np.array([[largest, np.nan]], np.float32)
+    logit = np.asarray(network(inputs, training=False)["logit"])
+    assert predictor.predict_volume(volumes[0])[0] == pytest.approx(
+        Calibration("temperature", 0.37, 0.0).apply(logit).item(), abs=1e-4
+    )
 
 
 def test_a_bundle_of_another_preparation_is_refused(bundle_of):
     with pytest.raises(BundleError, match="trained on scans of preparation 0123456789abcdef"):
-        Predictor(bundle_of("bag", "0123456789abcdef")[0])
+        BundleNetwork(bundle_of("bag", "0123456789abcdef")[0])
 
 
 @pytest.mark.parametrize(
@@ -101,10 +122,10 @@ def test_a_bundle_that_cannot_be_loaded_is_refused_even_under_right_checksums(
     shutil.copytree(bag[0], broken)
     (broken / name).write_text(text)
     with pytest.raises(BundleError, match="was altered"):
-        Predictor(broken)
+        BundleNetwork(broken)
     seal(broken)
     with pytest.raises(BundleError, match="cannot be loaded"):
-        Predictor(broken)
+        BundleNetwork(broken)
 
 
 @pytest.mark.parametrize("library", ["openvino", "keras"])
@@ -124,7 +145,7 @@ def test_a_full_disk_while_the_bundle_is_made_is_told_and_leaves_nothing(
     folder = tmp_path_factory.mktemp("full")
     monkeypatch.setattr(tmp_path_factory, "mktemp", lambda _: folder)
     with pytest.raises(MachineError, match="most likely because the disk is full"):
-        bundle_of("nodule", f"full in {library}")
+        bundle_of("nodule", sections={"model": {"channels": [5]}})
     assert not list(folder.iterdir())
 
 
@@ -138,7 +159,7 @@ def series(volumes, tmp_path):
 
 
 def test_a_refused_series_is_a_row_and_never_stops_the_rest(bag, series, volumes):
-    predictor = Predictor(bag[0])
+    predictor = Predictor(BundleNetwork(bag[0]))
     rows = list(predictor.predict_series(series))
     assert len(rows) == len(series) == 3
     by_name = {row.path.rpartition("/")[2][0]: row for row in rows}
@@ -189,6 +210,7 @@ def test_the_command_prints_one_document_and_loads_nothing_slow_that_it_does_not
 
     document = json.loads(done.stdout)
     assert document["model"] == str(bag[0])
+    assert "not a diagnosis" in document["meaning"]
     assert len(document["series"]) == 3
     keys = {
         "path",
