@@ -1,6 +1,6 @@
 """What the nodule model learns that a ruler does not know: figures of finished runs, as Markdown.
 
-    python -m scripts.studies.nodules --nodules NPZ --attributes CSV --annotations CSV.GZ \
+    python -m scripts.studies.nodules --attributes CSV --annotations CSV.GZ \\
         --alone RUN... --with-diameter RUN... --out docs/nodule_study.md
 
 Each RUN is a folder of `lungnet train configs/nodule.yaml` with another seed; those of `--alone`
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import expit
 from scipy.stats import spearmanr
 
@@ -154,7 +155,8 @@ def _attributes(tables: list[pd.DataFrame], args: argparse.Namespace) -> Iterato
     rows = [f"nodule-{row}" for row in truth.index]
     above = 0
     for name in ATTRIBUTES:
-        network = float(spearmanr(table.loc[rows, f"predicted_{name}"], truth[name]).statistic)
+        predicted = table.loc[rows, f"predicted_{name}"].to_numpy(np.float64)
+        network = _rank_correlation(predicted, truth[name].to_numpy(np.float64))
         is_above = network > own[name]
         above += is_above
         yield f"| {name} | {network:.3f} | {own[name]:.3f} | {'yes' if is_above else 'no'} |"
@@ -171,9 +173,12 @@ def _one_reader(annotations: pd.DataFrame) -> dict[str, float]:
                 ratings = nodule[name].to_numpy(np.float64)
                 for i, rating in enumerate(ratings):
                     pairs[name].append((rating, np.delete(ratings, i).mean()))
-    return {
-        name: float(spearmanr(*zip(*found, strict=True)).statistic) for name, found in pairs.items()
-    }
+    return {name: _rank_correlation(*np.array(found).T) for name, found in pairs.items()}
+
+
+def _rank_correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Spearman's, over what both know."""
+    return float(spearmanr(first, second, nan_policy="omit").statistic)
 
 
 def _nodules(scan: pd.DataFrame) -> Iterator[pd.DataFrame]:

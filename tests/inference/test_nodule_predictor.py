@@ -203,7 +203,7 @@ def test_no_training_framework_is_loaded(nodule_bundle, fine_volume, tmp_path):
     write_nifti(fine_volume, tmp_path / "scan.nii.gz")
     code = (
         "import sys; from lungnet.cli.main import main; code = main(sys.argv[1:]);"
-        "assert not {'tensorflow', 'keras', 'sklearn'} & set(sys.modules); sys.exit(code)"
+        "assert not {'tensorflow', 'keras', 'sklearn', 'pandas'} & set(sys.modules); sys.exit(code)"
     )
     command = [sys.executable, "-c", code, "predict", str(nodule_bundle)]
     place = ",".join(map(str, IN_LEFT_LUNG))
