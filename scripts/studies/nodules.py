@@ -1,7 +1,6 @@
 """What the nodule model learns that a ruler does not know: figures of finished runs, as Markdown.
 
-    python -m scripts.studies.nodules --attributes CSV --annotations CSV.GZ \\
-        --alone RUN... --with-diameter RUN... --out docs/nodule_study.md
+    python -m scripts.studies.nodules --alone RUN... --with-diameter RUN... --out PAGE ...
 
 Each RUN is a folder of `lungnet train configs/nodule.yaml` with another seed; those of `--alone`
 were trained with `--set input.scalars=[]`. Nothing is chosen here: all figures are out of fold.
