@@ -13,6 +13,9 @@ from lungnet.errors import ChoiceError
 
 LOGIT, OUTLINE = "logit", "outline"
 
+TRUTH = frozenset({"label", "rating", "readers", "fold", *ATTRIBUTES})
+"""Columns of a cohort that come from the readers who gave the label, or from the split."""
+
 
 @dataclass(frozen=True, eq=False)
 class Targets:
@@ -76,11 +79,15 @@ def scalar_columns(table: pd.DataFrame, input_config: InputConfig) -> NDArray[np
     """The numbers beside the image, float32 (rows, columns), NaN where missing; None without any.
 
     Raises:
-        ChoiceError: a column that is not there, or holds no numbers, or numbers without a
-            logarithm where one is taken.
+        ChoiceError: a column that is not there, tells the answer, or holds no numbers, or numbers
+            without a logarithm where one is taken.
     """
     columns = []
     for scalar in input_config.scalars:
+        if scalar.column in TRUTH:
+            raise ChoiceError(
+                "input.scalars", f"{scalar.column} tells the answer; expected what is known before"
+            )
         if scalar.column not in table:
             titles = ", ".join(sorted(table.select_dtypes("number").columns))
             raise ChoiceError(

@@ -93,3 +93,10 @@ def test_an_infinite_number_is_told_as_none():
     table = TABLE.assign(age=["61", "inf", "70", "50"])
     with pytest.raises(ChoiceError, match="age is 'inf' for sample 1"):
         scalar_columns(table, shown("age"))
+
+
+@pytest.mark.parametrize("column", ["label", "rating", "margin", "fold"])
+def test_what_tells_the_answer_does_not_stand_beside_the_image(column):
+    known = TABLE.assign(margin=[0.0, 0.5, 1.0, np.nan], fold=[0, 1, 2, 3])
+    with pytest.raises(ChoiceError, match=f"{column} tells the answer"):
+        scalar_columns(known, shown(column))
