@@ -1,5 +1,7 @@
-"""What tests of several stations share: where the real scans lie."""
+"""What tests of several stations share: where the real scans lie, and how loud the log is."""
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,3 +20,12 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the shared real data is not beside the checkout")
     return SHARED_DATA
+
+
+@pytest.fixture(autouse=True)
+def _log_as_it_was() -> Iterator[None]:
+    """A command that a test runs in this process sets the level; the next test begins anew."""
+    log = logging.getLogger("lungnet")
+    level = log.level
+    yield
+    log.setLevel(level)
