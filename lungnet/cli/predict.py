@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int | None:
             if predictor.network.is_synthetic
             else ""
         )
-        print(f"{trained_on}A probability is {predictor.MEANING}.")
+        print(f"{trained_on}Shown: {predictor.MEANING}.")
     statuses = {row.status for row in rows} | {s.status for row in rows for s in row.places}
     return 3 if args.strict and ("refused" in statuses or queries.left_out) else None
 

@@ -18,6 +18,7 @@ from lungnet.inference.nodule_crop import OUTSIDE_LUNGS, OUTSIDE_SCAN, cut_crop
 from lungnet.inference.nodule_network import DIAMETER_OF_OUTLINE
 from lungnet.intake import find_series
 from lungnet.intake.formats.nifti import write_nifti
+from lungnet.models.shipped import shipped_names
 from lungnet.preprocessing import prepare
 
 WHOLE_CROP_MM = 2 * (16 * 16 / np.pi) ** 0.5
@@ -217,8 +218,28 @@ def test_no_training_framework_is_loaded(nodule_bundle, fine_volume, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("name", shipped_names())
+def test_a_bundle_that_ships_is_of_this_version_and_answers(name, fine_volume):
+    (scored,), _ = load_predictor(name).predict_volume(fine_volume, [PlaceQuery(IN_LEFT_LUNG)])
+    assert 0 < scored.probability < 1
+    assert list(scored.attributes) == list(ATTRIBUTES)
+
+
 @pytest.mark.real_data
-def test_a_real_nodule_is_answered(shared_data, predictor):
+def test_the_bundle_that_ships_sees_a_real_nodule_as_its_readers_did(shared_data):
+    folder = shared_data / "lidc" / "dicom" / "LIDC-IDRI-0001"
+    centre_mm = (56.4, 86.39, -115.8)
+    (row,) = load_predictor("nodules-lidc").predict(folder, at=[centre_mm])
+    (scored,) = row.places
+    assert scored.probability > 0.9  # four readers rated 5, 5, 5 and 4
+    assert scored.diameter_mm == pytest.approx(26.2, abs=2.5)  # of their largest contour
+    middle = np.array(scored.outline_mm).mean(0)
+    assert np.linalg.norm(middle - centre_mm) < 5
+    assert scored.attributes["calcification"] == pytest.approx(6, abs=0.5)  # all four: none
+
+
+@pytest.mark.real_data
+def test_real_places_outside_lungs_and_scan_are_refused(shared_data, predictor):
     folder = shared_data / "lidc" / "dicom" / "LIDC-IDRI-0001"
     places = [(56.4, 86.39, -115.8), (-56.4, 150.0, -115.8), (0.0, 0.0, 0.0)]
     (row,) = predictor.predict(folder, at=places)
