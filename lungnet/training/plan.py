@@ -178,10 +178,10 @@ def make_plan(experiment: Experiment) -> TrainingPlan:
         share = experiment.training.loss.soft_targets
         targets = cohort_targets(cohort.table, input_config, heads, share)
         splits = draw_splits(cohort.table, experiment.data, experiment.seed)
-        plan = TrainingPlan(experiment, network, cohort, targets, splits)
-        _check_calibration(plan)
     except ChoiceError as error:
         raise ConfigError(f"{experiment.where(error.key)}: {error}") from None
+    plan = TrainingPlan(experiment, network, cohort, targets, splits)
+    _tell_uncalibrated(plan)
     unknown = sorted(set(heads) - set(plan.learned_heads()))
     if unknown:
         log.warning("the cohort knows nothing for %s; they learn nothing", " and ".join(unknown))
@@ -201,14 +201,13 @@ def _check_unseen(experiment: Experiment) -> None:
         )
 
 
-def _check_calibration(plan: TrainingPlan) -> None:
-    """Somebody who was not trained on must be left to fit the calibration on."""
+def _tell_uncalibrated(plan: TrainingPlan) -> None:
+    """Say so where nobody who was not trained on is left to fit the calibration on."""
     experiment = plan.experiment
-    inner, is_asked = experiment.training.ensemble.folds, experiment.evaluation.calibration
+    inner, method = experiment.training.ensemble.folds, experiment.evaluation.calibration
     validates = (plan.splits[0] == VALIDATION).any()
-    if is_asked != "none" and not (validates or inner or plan.has_folds):
-        raise ChoiceError(
-            "data.split.validation",
-            "leaves nobody to fit the calibration on; give data.folds or training.ensemble.folds, "
-            "or set evaluation.calibration to none",
+    if method != "none" and not (validates or inner or plan.has_folds):
+        log.warning(
+            "data.split.validation leaves nobody to fit the calibration on: probabilities are the "
+            "networks' own; give data.folds or training.ensemble.folds"
         )

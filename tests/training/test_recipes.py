@@ -217,7 +217,6 @@ def test_balanced_losses_weigh_both_labels_alike(experiment_of):
             {"training": {"ensemble": {"folds": 2}}},
             r"training\.ensemble\.folds keep patients apart",
         ),
-        ({"data": {"split": {"validation": 0}}}, r"data\.split\.validation leaves nobody"),
         ({"input": {"scalars": ["age"]}}, r"input\.scalars age is no column of the cohort"),
         ({"model": {"heads": ["contour"]}}, r"model\.heads is 'contour'"),
     ],
