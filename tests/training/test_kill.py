@@ -25,7 +25,8 @@ EVERYTHING = {
     "model": {"heads": ["attributes", "diameter"], "architecture": "resnet"},
     "optimizer": {"average": 0.9, "accumulate": 2, "warmup": 0.2},
     "training": {
-        "epochs": 30,
+        "epochs": 12,
+        "patience": 12,
         "sampling": "balanced",
         "ensemble": {"seeds": 2},
         "loss": {"name": "focal", "balance": True},
@@ -88,5 +89,5 @@ def test_a_run_killed_at_random_moments_ends_with_the_weights_of_one_that_was_no
             assert_array_equal(value, expected[name], err_msg=str(name))
         with (run / "history.csv").open(newline="") as file:
             epochs = [(row["network"], row["epoch"]) for row in csv.DictReader(file)]
-        assert len(epochs) == len(set(epochs)) == 60
+        assert len(epochs) == len(set(epochs)) == 24
     assert killed >= MOMENTS // 2
