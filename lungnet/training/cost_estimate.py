@@ -97,7 +97,7 @@ def estimate_cost(plan: TrainingPlan) -> TrainingCost:
     batches = member_batches(plan, judges[0].members[0])
     rows = batches.schedule.rows
     cold_read_s = _cold_read_s(batches, rows[-PROBED_ROWS:])
-    trial = _trial(plan, batches, FIRST_STEPS)
+    first = trial = _trial(plan, batches, FIRST_STEPS)
     steps = round(FIRST_STEPS * EPOCH_S / trial.epoch_s)
     if trial.share < 1 and steps > FIRST_STEPS:
         trial = _trial(plan, batches, steps)
@@ -106,6 +106,8 @@ def estimate_cost(plan: TrainingPlan) -> TrainingCost:
     if trial.share < 1 and not _fits_cache(batches):
         epoch_s += cold_read_s * (len(rows) + len(batches.validation)) / READERS
     total_s = _export_s(plan, batches, [trial.network] * len(judges[-1].members))
+    # What a process does once comes in its first trial, and in a training all the same.
+    total_s += max(0.0, first.once_s - trial.once_s)
     for member in (member for judge in judges for member in judge.members):
         epochs_s = plan.experiment.training.epochs * epoch_s * len(member.rows(TRAIN)) / len(rows)
         total_s += trial.once_s + epochs_s + trial.predict_s * _asked(plan, member)
