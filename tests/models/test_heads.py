@@ -1,5 +1,6 @@
 """What a nodule network tells beside malignancy has its shape, and learns what it is held to."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -74,6 +75,7 @@ def test_every_head_has_a_loss():
 
 
 def test_an_untrained_diameter_is_that_of_a_usual_nodule():
+    keras.utils.set_random_seed(1)
     config = ModelConfig(channels=(3,), heads=("diameter",))
     network = build_model(config, InputConfig(kind="nodule", size=(8, 8)))
     logarithm = network({"image": np.zeros((1, 8, 8), np.int16)})["diameter"]
