@@ -70,6 +70,14 @@ def prior(labels: Ints, train_prevalence: float | None) -> Prior:
     )
 
 
+def _ranking_json(baseline: "LargestDiameter | DiameterAndBrightness") -> dict[str, Any]:
+    """What both tell, without threshold and curve."""
+    intervals = {
+        name: getattr(baseline, name).to_json() for name in ("roc_auc", "roc_auc_gain", "accuracy")
+    }
+    return intervals | {"log_loss": baseline.log_loss, "brier": baseline.brier}
+
+
 @dataclass(frozen=True, eq=False)
 class LargestDiameter:
     """The diameter alone as a ranking, a threshold and a logistic curve learned from others.
@@ -87,14 +95,7 @@ class LargestDiameter:
 
     def to_json(self) -> dict[str, Any]:
         """Keys as the attributes, without the curve."""
-        intervals = {
-            name: getattr(self, name).to_json() for name in ("roc_auc", "roc_auc_gain", "accuracy")
-        }
-        return intervals | {
-            "log_loss": self.log_loss,
-            "brier": self.brier,
-            "threshold_mm": self.threshold_mm,
-        }
+        return _ranking_json(self) | {"threshold_mm": self.threshold_mm}
 
 
 def largest_diameter(
@@ -166,14 +167,7 @@ class DiameterAndBrightness:
 
     def to_json(self) -> dict[str, Any]:
         """Keys as the attributes, without the curve."""
-        intervals = {
-            name: getattr(self, name).to_json() for name in ("roc_auc", "roc_auc_gain", "accuracy")
-        }
-        return intervals | {
-            "log_loss": self.log_loss,
-            "brier": self.brier,
-            "threshold": self.threshold,
-        }
+        return _ranking_json(self) | {"threshold": self.threshold}
 
 
 def diameter_and_brightness(

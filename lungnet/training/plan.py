@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import keras
@@ -91,13 +92,16 @@ class TrainingPlan:
 
     def judges(self) -> Iterator[Judge]:
         """Each judge, the last of which goes into the bundle."""
+        return iter(self._judges)
+
+    @cached_property
+    def _judges(self) -> tuple[Judge, ...]:
+        """Drawn once: each member is trained by its number among all."""
         if not self.has_folds:
-            yield self._judge(MAIN, self.splits[0])
-            return
-        for fold, split in enumerate(self.splits):
-            yield self._judge(f"fold-{fold}", split)
+            return (self._judge(MAIN, self.splits[0]),)
+        folds = [self._judge(f"fold-{fold}", split) for fold, split in enumerate(self.splits)]
         # Nobody is held out: the first fold's validation patients stop the training.
-        yield self._judge(FINAL, self.splits[0].replace(TEST, TRAIN))
+        return (*folds, self._judge(FINAL, self.splits[0].replace(TEST, TRAIN)))
 
     def learned_heads(self) -> list[str]:
         """Names of the heads whose truth the cohort knows; the others learn nothing."""

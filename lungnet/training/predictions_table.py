@@ -57,7 +57,7 @@ def predictions_table(
             cohort.table["diameter_mm"].to_numpy(np.float64),
             brightness,
             cohort.table["label"].to_numpy(),
-            (split == TRAIN).to_numpy() | split.isin(["inner"]).to_numpy(),
+            (split == TRAIN).to_numpy(),
         )[rows]
         columns.append("diameter_and_brightness")
     if (asked.get("readers", pd.Series(0, asked.index)) > 0).any():
