@@ -1,6 +1,6 @@
-"""tf.data batches whose order and augmentation are functions of (seed, epoch, sample).
+"""Batches whose order and augmentation are functions of (seed, epoch, sample).
 
-A resumed run cannot drift.
+A resumed run cannot drift. Keras takes them on every backend.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+import grain
 import numpy as np
-import tensorflow as tf
-from numpy.typing import NDArray
 
 from lungnet.config.model import InputConfig
 from lungnet.config.training import AugmentationConfig
@@ -23,7 +22,13 @@ from lungnet.errors import LungnetError
 from lungnet.seeds import stream
 
 Sample = tuple[Inputs, Inputs]
-"""(inputs, targets) by the names of the network's inputs and outputs."""
+"""(inputs, targets) by the names of the network's inputs and outputs; of a batch, stacked."""
+
+READERS = 2
+"""Threads that make batches; most of their time goes into code that frees the interpreter."""
+
+AHEAD = 4
+"""Batches made before they are asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,33 +51,37 @@ class TaskBatches:
     augmentation: AugmentationConfig
     validation: Sequence[int]
 
-    def training(self, epochs: range) -> tf.data.Dataset:
+    def training(self, epochs: range) -> grain.IterDataset[Sample]:
         """Augmented batches of ({name: input}, {name: target}) over all the epochs on end."""
         schedule = self.schedule
         order = lru_cache(maxsize=2)(schedule.order)
 
-        def batch(number: NDArray[np.int64]) -> list[Sample]:
+        def batch(number: int) -> Sample:
             """A step's samples, counted from the first step of `epochs`."""
-            epoch, step = divmod(int(number), schedule.steps)
+            epoch, step = divmod(number, schedule.steps)
             shown = order(epochs.start + epoch)[step * schedule.size : (step + 1) * schedule.size]
-            return [self._augmented(epochs.start + epoch, *pair) for pair in shown.tolist()]
+            return _stacked(
+                [self._augmented(epochs.start + epoch, *pair) for pair in shown.tolist()]
+            )
 
-        return self._dataset(len(epochs) * schedule.steps, batch)
+        return _read_ahead(len(epochs) * schedule.steps, batch)
 
-    def held_out(self) -> tf.data.Dataset | None:
+    def held_out(self) -> grain.IterDataset[Sample] | None:
         """The validation rows as they are; None where there are none."""
         return self.plain(self.validation) if len(self.validation) else None
 
-    def plain(self, rows: Sequence[int]) -> tf.data.Dataset:
-        """Batches of the rows in their order, as they are."""
-        size = self.schedule.batch_size
+    def plain(self, rows: Sequence[int]) -> grain.IterDataset[Sample]:
+        """Batches of the rows in their order, as they are; a short one comes first."""
+        # Keras takes the shapes of all batches from the first two.
+        size, view = self.schedule.batch_size, straight(len(self.input_config.size))
+        stops = range(len(rows) % size or size, len(rows) + 1, size)
 
-        def batch(number: NDArray[np.int64]) -> list[Sample]:
+        def batch(number: int) -> Sample:
             """The samples of one batch."""
-            chunk = rows[int(number) * size : (int(number) + 1) * size]
-            return [self._sample(row, straight(len(self.input_config.size))) for row in chunk]
+            stop = stops[number]
+            return _stacked([self._sample(row, view) for row in rows[max(0, stop - size) : stop]])
 
-        return self._dataset(-(-len(rows) // size), batch)
+        return _read_ahead(len(stops), batch)
 
     def inputs(self, rows: Sequence[int]) -> Inputs:
         """The network's inputs for some rows, as they are, stacked."""
@@ -105,49 +114,23 @@ class TaskBatches:
             read["scalars"] = self.targets.scalars[row]
         return read, self.targets.of(row, outline, self.input_config.size)
 
-    def _dataset(
-        self, steps: int, batch: Callable[[NDArray[np.int64]], list[Sample]]
-    ) -> tf.data.Dataset:
-        targets = {
-            name: tf.TensorSpec(shape, tf.float32)
-            for name, shape in self.targets.shapes(self.input_config).items()
-        }
-        specs = input_tensor_specs(self.input_config), targets
-        flat = [spec for part in specs for spec in part.values()]
 
-        def arrays(number: NDArray[np.int64]) -> list[NDArray[np.generic]]:
-            """A batch's inputs and targets, each stacked, in the order of the specs."""
-            samples = batch(number)
-            return [
-                np.stack([sample[i][name] for sample in samples]).astype(
-                    spec.dtype.as_numpy_dtype, copy=False
-                )
-                for i, part in enumerate(specs)
-                for name, spec in part.items()
-            ]
+def _stacked(samples: Sequence[Sample]) -> Sample:
+    inputs, targets = (
+        {name: np.stack([part[name] for part in parts]) for name in parts[0]}
+        for parts in zip(*samples, strict=True)
+    )
+    return inputs, {name: values.astype(np.float32, copy=False) for name, values in targets.items()}
 
-        def read(number: tf.Tensor) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-            """From the number of a batch to named tensors of known shapes."""
-            values = tf.numpy_function(
-                arrays, [number], [spec.dtype for spec in flat], stateful=False
-            )
-            shaped = iter(
-                tf.ensure_shape(value, (None, *spec.shape))
-                for value, spec in zip(values, flat, strict=True)
-            )
-            inputs, targets = ({name: next(shaped) for name in part} for part in specs)
-            return inputs, targets
 
-        return (
-            tf.data.Dataset.range(steps)
-            .map(read, num_parallel_calls=2, deterministic=True)
-            .prefetch(2)
-        )
+def _read_ahead(count: int, batch: Callable[[int], Sample]) -> grain.IterDataset[Sample]:
+    options = grain.ReadOptions(num_threads=READERS, prefetch_buffer_size=AHEAD)
+    return grain.MapDataset.range(count).map(batch).to_iter_dataset(options)
 
 
 @contextmanager
 def with_cohort_errors(batches: TaskBatches) -> Iterator[TaskBatches]:
-    """The batches, whose expected failures come out of TensorFlow's pipeline as what they are."""
+    """The batches, whose expected failures come out of a backend's pipeline as what they are."""
     failures: list[LungnetError] = []
 
     def read(row: int, view: View) -> Inputs:
@@ -160,22 +143,6 @@ def with_cohort_errors(batches: TaskBatches) -> Iterator[TaskBatches]:
 
     try:
         yield replace(batches, cohort=replace(batches.cohort, read=read))
-    except tf.errors.OpError:
+    finally:
         if failures:
             raise failures[0] from None
-        raise
-
-
-def input_tensor_specs(input_config: InputConfig) -> dict[str, tf.TensorSpec]:
-    """Name, shape and type of each input of the network for one sample."""
-    size, count = input_config.size, input_config.candidates
-    if input_config.kind == "bag":
-        specs = {
-            "image": tf.TensorSpec((count, *size), tf.int16),
-            "present": tf.TensorSpec((count,), tf.float32),
-        }
-    else:
-        specs = {"image": tf.TensorSpec(size, tf.int16)}
-    if input_config.scalars:
-        specs["scalars"] = tf.TensorSpec((len(input_config.scalars),), tf.float32)
-    return specs

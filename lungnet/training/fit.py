@@ -129,7 +129,7 @@ def fit(
 def predict(network: keras.Model, batches: TaskBatches, rows: Sequence[int]) -> Outputs:
     """The outputs for rows in their order, float64, the first axis the rows."""
     with with_cohort_errors(batches) as readable:
-        inputs = readable.plain(rows).map(lambda inputs, _: inputs)
+        inputs = readable.plain(rows).map(lambda sample: sample[0])
         outputs = network.predict(inputs, verbose=0)
     return {name: np.asarray(values, np.float64) for name, values in outputs.items()}
 
