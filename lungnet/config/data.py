@@ -50,6 +50,10 @@ class DataConfig(Section):
     """Of a store, the one series of each patient that `inspect` calls chosen, or every usable one
     that has a label; a patient's series always stand on one side of a split."""
 
+    memory_gb: Annotated[float, Field(ge=0, le=10_000)] = 2.0
+    """Crops and volumes of a store are decoded once in a training: into memory where all of them
+    need at most so much, else into a file in the run folder that is gone when the training ends."""
+
     attributes: str | None = None
     """CSV of the readers' other ratings of a nodule file's samples: `row` (index in the npz) and a
     column for each attribute, 1 to 5 or 6; only for `model.heads` that learn them."""

@@ -1,7 +1,8 @@
 """A cohort: who was scanned, what is known of them, and a way to read what the network is shown."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -70,6 +71,30 @@ class SliceToShow:
 
 
 @dataclass(frozen=True)
+class Keeping:
+    """What of a cohort is kept decoded between the epochs.
+
+    Attributes:
+        budget_bytes: all of it in memory where it needs at most so much, else in a file.
+        folder: where that file lies; it has no name and is gone with the process.
+        margin: voxels on either side of a crop that views may show.
+    """
+
+    budget_bytes: int
+    folder: Path
+    margin: int = 0
+
+    def boxed(self, size: Sequence[int]) -> tuple[int, int, int]:
+        """The size of a crop and its margin, (z, y, x)."""
+        z, y, x = (n + 2 * self.margin for n in size)
+        return z, y, x
+
+
+Loader = Callable[[DataConfig, InputConfig, PreparationConfig, Keeping | None], Cohort]
+"""Reads a cohort; nothing is kept decoded where `Keeping` is None."""
+
+
+@dataclass(frozen=True)
 class CohortKind:
     """An adapter: how cohorts of one kind are checked, read and shown.
 
@@ -84,7 +109,7 @@ class CohortKind:
 
     input_kinds: frozenset[str]
     check: Callable[[DataConfig, PreparationConfig], None]
-    load: Callable[[DataConfig, InputConfig, PreparationConfig], Cohort]
+    load: Loader
     slices_to_show: Callable[[DataConfig, InputConfig, Iterable[str]], dict[str, list[SliceToShow]]]
     limits: tuple[str, ...]
     slices_caption: str

@@ -4,7 +4,7 @@ from lungnet.config.data import DataConfig
 from lungnet.config.lookup import choose
 from lungnet.config.model import InputConfig
 from lungnet.config.preparation import PreparationConfig
-from lungnet.datasets.cohort import Cohort, CohortKind
+from lungnet.datasets.cohort import Cohort, CohortKind, Keeping
 from lungnet.datasets.nodules import NODULES
 from lungnet.datasets.store_cohort import STORE
 from lungnet.errors import ChoiceError
@@ -14,9 +14,12 @@ COHORT_KINDS: dict[str, CohortKind] = {"store": STORE, "nodules": NODULES}
 
 
 def load_cohort(
-    data: DataConfig, input_config: InputConfig, preparation: PreparationConfig
+    data: DataConfig,
+    input_config: InputConfig,
+    preparation: PreparationConfig,
+    keeping: Keeping | None = None,
 ) -> Cohort:
-    """The cohort of an experiment.
+    """The cohort of an experiment; `keeping` says what stays decoded between epochs.
 
     Raises:
         ChoiceError: no such kind, or one that cannot feed such an input.
@@ -30,4 +33,4 @@ def load_cohort(
             f"{input_config.kind} cannot be fed from data.kind {data.kind}: {feeds} can",
         )
     kind.check(data, preparation)
-    return kind.load(data, input_config, preparation)
+    return kind.load(data, input_config, preparation, keeping)

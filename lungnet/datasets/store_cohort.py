@@ -1,7 +1,6 @@
 """Cohort adapter for a prepared store with labels."""
 
 from collections.abc import Iterable
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -12,31 +11,32 @@ from lungnet.config.data import DataConfig
 from lungnet.config.lookup import choose
 from lungnet.config.model import InputConfig
 from lungnet.config.preparation import PreparationConfig
-from lungnet.datasets.cohort import Cohort, CohortKind, Inputs, SliceToShow
-from lungnet.datasets.network_inputs import (
-    centered,
-    coarse_volume,
-    largest_diameter_mm,
-    network_inputs,
-)
+from lungnet.datasets.cohort import Cohort, CohortKind, Inputs, Keeping, SliceToShow
+from lungnet.datasets.kept_crops import keeping_reader
+from lungnet.datasets.network_inputs import largest_diameter_mm, network_inputs
 from lungnet.datasets.view import View
 from lungnet.errors import ChoiceError, UsageError
 from lungnet.files import canonical_hash
 from lungnet.store import Store, StoredScan, labeled_series
 from lungnet.volume import to_voxels
 
-CACHED_VOLUMES = 256
-"""Coarse volumes kept in memory, below a megabyte each: making one reads a whole scan."""
-
-
 CLOSE_UP_VOXELS = 56
 CLOSE_UPS = 2
 
 
 def store_cohort(
-    data: DataConfig, input_config: InputConfig, preparation: PreparationConfig
+    data: DataConfig,
+    input_config: InputConfig,
+    preparation: PreparationConfig,
+    keeping: Keeping | None = None,
 ) -> Cohort:
     """The chosen series, or all, of every labeled patient of a store.
+
+    Args:
+        data: names the store and the labels.
+        input_config: what the network is fed with.
+        preparation: what the store was made with.
+        keeping: what stays decoded, where samples are read again and again.
 
     Raises:
         UsageError: the store was prepared with other settings than `preparation`.
@@ -55,20 +55,17 @@ def store_cohort(
     series_uids = [str(uid) for uid in rows["series_uid"]]
     table = _table(store, rows, data, input_config)
 
-    @lru_cache(maxsize=CACHED_VOLUMES)
-    def volume(row: int) -> NDArray[np.int16]:
-        """The coarse volume of a row."""
-        return coarse_volume(store.read(series_uids[row]), input_config.spacing_mm)
+    def scan_of(row: int) -> StoredScan:
+        """The scan of a row."""
+        return store.read(series_uids[row])
 
     def read(row: int, view: View) -> Inputs:
-        """What the network is fed with of a row."""
-        if input_config.kind == "volume":
-            return {"image": centered(volume(row), input_config.size, view)}
-        return network_inputs(store.read(series_uids[row]), input_config, view)
+        """What the network is fed with of a row, read anew."""
+        return network_inputs(scan_of(row), input_config, view)
 
     return Cohort(
         table=table,
-        read=read,
+        read=keeping_reader(scan_of, len(table), input_config, keeping) if keeping else read,
         is_synthetic=bool(rows["synthetic"].any()),
         preparation_hash=store.preparation_hash,
         content_hash=canonical_hash(rows["checksum"].astype(str).tolist()),

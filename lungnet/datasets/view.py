@@ -59,6 +59,12 @@ def draw_view(config: AugmentationConfig, dimensions: int, rng: np.random.Genera
     return View(tuple(float(step) for step in moved), float(turn), float(scale))
 
 
+def reach_voxels(config: AugmentationConfig) -> int:
+    """How far a random view shows what lies beside the straight crop, at most."""
+    is_interpolated = bool(config.rotate_degrees or config.scale)
+    return config.shift_voxels + is_interpolated
+
+
 def cut_plane(
     pixels: NDArray[np.generic],
     spacing_mm: float,

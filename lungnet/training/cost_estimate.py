@@ -15,8 +15,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from lungnet.datasets.batches import TaskBatches
-from lungnet.datasets.store_cohort import CACHED_VOLUMES
+from lungnet.datasets.batches import READERS, TaskBatches
 from lungnet.run_folder import TEST, TRAIN, VALIDATION
 from lungnet.training.bundling.export import export_networks
 from lungnet.training.fit import Task, fit, new_network, predict
@@ -31,10 +30,7 @@ EPOCH_S = 4.0
 little of it."""
 
 PROBED_ROWS = 8
-"""Samples read once and again; the difference is what reading costs where nothing is cached."""
-
-READERS = 2
-"""Samples that the pipeline of batches reads at a time."""
+"""Samples read once and again; the difference is what decoding them costs."""
 
 STILL = 1e-12
 """A learning rate that moves no weight: a few steps must not look like a divergence."""
@@ -102,10 +98,9 @@ def estimate_cost(plan: TrainingPlan) -> TrainingCost:
     if trial.share < 1 and steps > FIRST_STEPS:
         trial = _trial(plan, batches, steps)
     epoch_s = trial.epoch_s / trial.share
-    # A share of the rows may lie in caches that do not hold all of them.
-    if trial.share < 1 and not _fits_cache(batches):
-        epoch_s += cold_read_s * (len(rows) + len(batches.validation)) / READERS
-    total_s = _export_s(plan, batches, [trial.network] * len(judges[-1].members))
+    # Each sample is decoded once, for all networks together.
+    total_s = cold_read_s * len(plan.cohort) / READERS
+    total_s += _export_s(plan, batches, [trial.network] * len(judges[-1].members))
     # What a process does once comes in its first trial, and in a training all the same.
     total_s += max(0.0, first.once_s - trial.once_s)
     for member in (member for judge in judges for member in judge.members):
@@ -190,10 +185,6 @@ def _cold_read_s(batches: TaskBatches, rows: Sequence[int]) -> float:
         times.append(time.monotonic())
     first_s, again_s = np.diff(times).tolist()
     return max(0.0, float(first_s - again_s)) / len(rows)
-
-
-def _fits_cache(batches: TaskBatches) -> bool:
-    return batches.input_config.kind == "volume" and len(batches.cohort) <= CACHED_VOLUMES
 
 
 def _duration(seconds: float) -> str:

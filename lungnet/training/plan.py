@@ -1,6 +1,7 @@
 """An experiment made ready to train: its network, cohort and splits, each validated once."""
 
 import logging
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from lungnet.config.experiment import Experiment
-from lungnet.datasets.cohort import Cohort
+from lungnet.datasets.cohort import Cohort, Keeping
 from lungnet.datasets.cohort_kinds import load_cohort
 from lungnet.datasets.splits import draw_splits, inner_folds
 from lungnet.datasets.targets import OUTLINE, Targets, cohort_targets
+from lungnet.datasets.view import reach_voxels
 from lungnet.errors import ChoiceError, ConfigError, InputError
 from lungnet.files import canonical_hash
 from lungnet.models.bundle import open_bundle
@@ -166,8 +168,13 @@ def member_seed(experiment: Experiment, name: str) -> int:
     return derive(experiment.seed, "training", name)
 
 
-def make_plan(experiment: Experiment) -> TrainingPlan:
+def make_plan(experiment: Experiment, folder: Path | None = None) -> TrainingPlan:
     """Build the first network, read the cohort, draw the splits; nothing is written.
+
+    Args:
+        experiment: the whole configuration.
+        folder: where crops stay decoded that are too many for memory; None: that of temporary
+            files.
 
     Raises:
         ConfigError: a name or option that does not exist; names file and line.
@@ -177,7 +184,12 @@ def make_plan(experiment: Experiment) -> TrainingPlan:
     try:
         _check_unseen(experiment)
         network = new_network(model, input_config, 0)
-        cohort = load_cohort(experiment.data, input_config, experiment.preparation)
+        keeping = Keeping(
+            round(experiment.data.memory_gb * 1e9),
+            folder or Path(tempfile.gettempdir()),
+            reach_voxels(experiment.training.augmentation),
+        )
+        cohort = load_cohort(experiment.data, input_config, experiment.preparation, keeping)
         heads = [head.name for head in model.heads]
         share = experiment.training.loss.soft_targets
         targets = cohort_targets(cohort.table, input_config, heads, share)

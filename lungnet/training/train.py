@@ -50,7 +50,7 @@ def train(experiment: Experiment, folder: Path, *, resume: bool, epoch_done: Epo
         InputError: the cohort cannot be read or split.
         CheckpointError: checkpoints that fail their checks.
     """
-    plan = make_plan(experiment)
+    plan = make_plan(experiment, folder)
     run = RunFolder(folder)
     start_run(run, experiment, plan, resume=resume)
     histories: dict[str, list[dict[str, float]]] = {}

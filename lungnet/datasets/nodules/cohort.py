@@ -11,7 +11,7 @@ import pandas as pd
 from lungnet.config.data import DataConfig
 from lungnet.config.model import InputConfig
 from lungnet.config.preparation import PreparationConfig
-from lungnet.datasets.cohort import Cohort, CohortKind, Inputs, SliceToShow
+from lungnet.datasets.cohort import Cohort, CohortKind, Inputs, Keeping, SliceToShow
 from lungnet.datasets.crop_recipe import crop_hash
 from lungnet.datasets.nodules.archive import NoduleArchive, read_archive
 from lungnet.datasets.nodules.pixels import CropPixels, NativePixels, nodule_pixels
@@ -130,8 +130,14 @@ def _table(archive: NoduleArchive, n: int, attributes_csv: Path | None) -> pd.Da
     return table if readings is None else pd.concat([table, readings], axis=1)
 
 
-def _load(data: DataConfig, input_config: InputConfig, preparation: PreparationConfig) -> Cohort:
-    del preparation  # the npz is prepared; `_check` refuses settings of it
+def _load(
+    data: DataConfig,
+    input_config: InputConfig,
+    preparation: PreparationConfig,
+    keeping: Keeping | None,
+) -> Cohort:
+    # The npz is prepared (`_check` refuses settings of that), and lies in memory as a whole.
+    del preparation, keeping
     csv = None if data.attributes is None else Path(data.attributes)
     return nodule_cohort(Path(data.path), input_config, csv, data.cohort_columns().values())
 
