@@ -81,7 +81,11 @@ class TaskBatches:
             stop = stops[number]
             return _stacked([self._sample(row, view) for row in rows[max(0, stop - size) : stop]])
 
-        return _read_ahead(len(stops), batch)
+        return _read_ahead(self.plain_steps(rows), batch)
+
+    def plain_steps(self, rows: Sequence[int]) -> int:
+        """Number of batches of `plain`."""
+        return -(-len(rows) // self.schedule.batch_size)
 
     def inputs(self, rows: Sequence[int]) -> Inputs:
         """The network's inputs for some rows, as they are, stacked."""

@@ -130,7 +130,7 @@ def predict(network: keras.Model, batches: TaskBatches, rows: Sequence[int]) -> 
     """The outputs for rows in their order, float64, the first axis the rows."""
     with with_cohort_errors(batches) as readable:
         inputs = readable.plain(rows).map(lambda sample: sample[0])
-        outputs = network.predict(inputs, verbose=0)
+        outputs = network.predict(inputs, steps=batches.plain_steps(rows), verbose=0)
     return {name: np.asarray(values, np.float64) for name, values in outputs.items()}
 
 
@@ -146,6 +146,7 @@ def _run_epochs(
         trainer.fit(
             readable.training(epochs),
             validation_data=readable.held_out(),
+            validation_steps=batches.plain_steps(batches.validation) or None,
             steps_per_epoch=batches.schedule.steps,
             initial_epoch=epochs.start,
             epochs=epochs.stop,
