@@ -140,6 +140,10 @@ class TrainingConfig(Section):
     count. Without validation patients (`data.split.validation: 0`) all epochs are done and the
     last weights count."""
 
+    checkpoint_every_steps: Annotated[int, Field(ge=0)] = 0
+    """Steps of an epoch after which its state is kept, so that long epochs are resumed in their
+    middle; 0: at the end of each epoch only."""
+
     loss: LossConfig = LossConfig()
     """What malignancy's logit is held to."""
 

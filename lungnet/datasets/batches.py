@@ -51,20 +51,23 @@ class TaskBatches:
     augmentation: AugmentationConfig
     validation: Sequence[int]
 
-    def training(self, epochs: range) -> grain.IterDataset[Sample]:
-        """Augmented batches of ({name: input}, {name: target}) over all the epochs on end."""
+    def training(self, epochs: range, skipped: int = 0) -> grain.IterDataset[Sample]:
+        """Augmented batches of ({name: input}, {name: target}) over all the epochs on end.
+
+        Without the first `skipped` steps.
+        """
         schedule = self.schedule
         order = lru_cache(maxsize=2)(schedule.order)
 
         def batch(number: int) -> Sample:
-            """A step's samples, counted from the first step of `epochs`."""
-            epoch, step = divmod(number, schedule.steps)
+            """A step's samples, counted from the first that is not skipped."""
+            epoch, step = divmod(skipped + number, schedule.steps)
             shown = order(epochs.start + epoch)[step * schedule.size : (step + 1) * schedule.size]
             return _stacked(
                 [self._augmented(epochs.start + epoch, *pair) for pair in shown.tolist()]
             )
 
-        return _read_ahead(len(epochs) * schedule.steps, batch)
+        return _read_ahead(len(epochs) * schedule.steps - skipped, batch)
 
     def held_out(self) -> grain.IterDataset[Sample] | None:
         """The validation rows as they are; None where there are none."""

@@ -66,7 +66,7 @@ class KeptArrays:
     @cached_property
     def _file(self) -> IO[bytes]:
         try:
-            file = tempfile.TemporaryFile(dir=self._keeping.folder)  # noqa: SIM115 (lives as long as the cohort)
+            file = tempfile.TemporaryFile(dir=self._keeping.folder)  # noqa: SIM115
             # A disk that is too full says so now, not in the middle of an epoch.
             os.posix_fallocate(file.fileno(), 0, self._count * self._each_bytes)
         except OSError as error:

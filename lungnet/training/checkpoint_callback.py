@@ -27,6 +27,8 @@ class TrainingState:
         best_epoch: the epoch with the lowest validation loss, or the last where nothing is
             validated, counted from 0; -1 before the first.
         best: the network's variables after it, the averaged weights where these are kept.
+        step: steps done of the epoch that was left in its middle; 0 between epochs.
+        running: the metrics' variables then.
     """
 
     def __init__(self, network: keras.Model, optimizer: Any, weights: list[Any]) -> None:
@@ -44,6 +46,8 @@ class TrainingState:
         self.history: list[dict[str, float]] = []
         self.best_epoch = -1
         self.best: list[NDArray[Any]] = []
+        self.step = 0
+        self.running: list[NDArray[Any]] = []
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
@@ -63,6 +67,7 @@ class TrainingState:
         """Count an epoch and remember its weights if they are the best so far."""
         self.history.append(row)
         self.epoch += 1
+        self.step, self.running = 0, []
         is_best = (
             self.best_epoch < 0
             or "val_loss" not in row
@@ -90,15 +95,15 @@ class TrainingState:
             "network": self.network.variables,
             "optimizer": self.optimizer.variables,
             "best": self.best,
+            "running": self.running,
         }
         arrays = {
             f"{group}.{i}": _copied(value)
             for group, values in groups.items()
             for i, value in enumerate(values)
         }
-        return Checkpoint(
-            self.epoch, arrays, {"history": self.history, "best_epoch": self.best_epoch}
-        )
+        notes = {"history": self.history, "best_epoch": self.best_epoch}
+        return Checkpoint(self.epoch, arrays, notes, self.step)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Become the state that was kept.
@@ -128,7 +133,14 @@ class TrainingState:
         self.epoch = checkpoint.epoch
         self.history = list(checkpoint.notes["history"])
         self.best_epoch = int(checkpoint.notes["best_epoch"])
-        self.best = [checkpoint.arrays[f"best.{i}"] for i in range(len(self.network.variables))]
+        self.best = _group(checkpoint, "best")
+        self.step, self.running = checkpoint.step, _group(checkpoint, "running")
+
+
+def _group(checkpoint: Checkpoint, group: str) -> list[NDArray[Any]]:
+    """The arrays of one group, in order."""
+    count = sum(name.startswith(f"{group}.") for name in checkpoint.arrays)
+    return [checkpoint.arrays[f"{group}.{i}"] for i in range(count)]
 
 
 def _copied(value: Any) -> NDArray[Any]:
@@ -137,7 +149,7 @@ def _copied(value: Any) -> NDArray[Any]:
 
 
 class CheckpointCallback(keras.callbacks.Callback):
-    """Ends each epoch.
+    """Ends each epoch, and keeps what lies between where that is asked for.
 
     History, best weights, checkpoint, early stop, and a stop on a loss that is no number.
     """
@@ -157,6 +169,42 @@ class CheckpointCallback(keras.callbacks.Callback):
         self.training = training
         self.epoch_done = epoch_done
         self.has_diverged = False
+        self.last_weights: list[NDArray[Any]] = []
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """An epoch that was left in its middle has metrics already."""
+        del epoch, logs
+        if self.state.running:
+            for variable, value in zip(
+                self.model.metrics_variables, self.state.running, strict=True
+            ):
+                variable.assign(value)
+        self.steps_left = self.params["steps"]
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """The next `fit` goes on from the weights, which Keras has just replaced by the average."""
+        del logs
+        for variable, value in zip(self.state.weights, self.last_weights, strict=False):
+            variable.assign(value)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keep the state within the epoch, as often as the configuration says."""
+        del batch
+        every = self.training.checkpoint_every_steps
+        if not every:
+            return
+        self.state.step += 1
+        self.steps_left -= 1
+        if self.state.step % every or not self.steps_left:
+            return
+        if not math.isfinite(float(keras.ops.convert_to_numpy((logs or {})["loss"]))):
+            self.has_diverged = True
+            self.model.stop_training = True
+            return
+        if keras.backend.backend() == "jax":  # its state lies elsewhere within an epoch
+            self.model.jax_state_sync()
+        self.state.running = [_copied(variable) for variable in self.model.metrics_variables]
+        save_checkpoint(self.folder, self.state.checkpoint(), self.run_hash)
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """What is validated is what would be kept."""
@@ -178,6 +226,8 @@ class CheckpointCallback(keras.callbacks.Callback):
             return
         row["learning_rate"] = float(keras.ops.convert_to_numpy(self.state.optimizer.learning_rate))
         self.state.end_epoch(row)
+        if self.state.optimizer.use_ema:
+            self.last_weights = [_copied(variable) for variable in self.state.weights]
         save_checkpoint(self.folder, self.state.checkpoint(), self.run_hash)
         self.epoch_done(row)
         if self.state.is_over(self.training):

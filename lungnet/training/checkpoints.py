@@ -22,17 +22,25 @@ GENERATIONS = 2
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """The state of a training after a whole epoch.
+    """The state of a training after a whole epoch, or within one.
 
     Attributes:
         epoch: epochs done.
-        arrays: weights, optimizer state, seed states and best weights, by name.
+        arrays: weights, optimizer state, seed states and best weights, by name; within an epoch
+            also its metrics so far.
         notes: plain values: history, best loss, epochs without gain.
+        step: steps done of the next epoch.
     """
 
     epoch: int
     arrays: dict[str, NDArray[Any]]
     notes: dict[str, Any]
+    step: int = 0
+
+    @property
+    def name(self) -> str:
+        """Of its files."""
+        return f"epoch-{self.epoch:05d}" + (f"-step-{self.step:06d}" if self.step else "")
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, run_hash: str) -> None:
@@ -40,17 +48,18 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, run_hash: str) -> None
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **checkpoint.arrays)
     data = buffer.getvalue()
-    name = f"epoch-{checkpoint.epoch:05d}"
+    name = checkpoint.name
     write_bytes(folder / f"{name}.npz", data)
     # The description comes last: a generation without one does not exist.
     note = {
         "sha256": hashlib.sha256(data).hexdigest(),
         "run": run_hash,
         "epoch": checkpoint.epoch,
+        "step": checkpoint.step,
         "notes": checkpoint.notes,
     }
     write_json(folder / f"{name}.json", {**note, "note_sha256": canonical_hash(note)})
-    for old in sorted(folder.glob("epoch-*.json"))[:-GENERATIONS]:
+    for old in _generations(folder)[:-GENERATIONS]:
         remove(old)
         remove(old.with_suffix(".npz"))
 
@@ -63,7 +72,7 @@ def load_checkpoint(folder: Path, run_hash: str) -> Checkpoint | None:
             configuration or other data.
     """
     problems = []
-    for path in sorted(folder.glob("epoch-*.json"), reverse=True):
+    for path in reversed(_generations(folder)):
         try:
             return _load(path, run_hash)
         except CheckpointError as error:
@@ -77,17 +86,18 @@ def load_checkpoint(folder: Path, run_hash: str) -> Checkpoint | None:
     return None
 
 
+def _generations(folder: Path) -> list[Path]:
+    """Descriptions, oldest first: `epoch-00003` lies before `epoch-00003-step-000020`."""
+    return sorted(folder.glob("epoch-*.json"), key=lambda path: path.stem)
+
+
 def _load(path: Path, run_hash: str) -> Checkpoint:
     try:
         note = json.loads(path.read_text())
         data = path.with_suffix(".npz").read_bytes()
         is_whole = note.pop("note_sha256") == canonical_hash(note)
-        expected, bound_to, epoch, notes = (
-            note["sha256"],
-            note["run"],
-            int(note["epoch"]),
-            dict(note["notes"]),
-        )
+        expected, bound_to, notes = note["sha256"], note["run"], dict(note["notes"])
+        epoch, step = int(note["epoch"]), int(note["step"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"{path.name} is damaged or half missing ({type(error).__name__})"
@@ -100,6 +110,6 @@ def _load(path: Path, run_hash: str) -> Checkpoint:
         raise CheckpointError(f"{path.name} is damaged: its checksum does not hold")
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return Checkpoint(epoch, {name: arrays[name] for name in arrays.files}, notes)
+            return Checkpoint(epoch, {name: arrays[name] for name in arrays.files}, notes, step)
     except (ValueError, zipfile.BadZipFile) as error:
         raise CheckpointError(f"{path.name} is damaged ({error})") from None

@@ -141,13 +141,36 @@ def _run_epochs(
     callback: CheckpointCallback,
     stop: int,
 ) -> None:
-    epochs = range(callback.state.epoch, min(stop, callback.training.epochs))
+    state, stop = callback.state, min(stop, callback.training.epochs)
+    if state.step:  # the rest of an epoch is a `fit` of its own
+        # Keras makes some metrics when it sees a batch; those of the epoch need a place before.
+        with with_cohort_errors(batches) as readable:
+            trainer.test_on_batch(*next(iter(readable.plain(batches.schedule.rows[:1]))))
+        _run(trainer, batches, task, callback, range(state.epoch, state.epoch + 1))
+    is_over = callback.has_diverged or state.is_over(callback.training)
+    if state.epoch < stop and not is_over:
+        _run(trainer, batches, task, callback, range(state.epoch, stop))
+    if callback.has_diverged:
+        raise NonFiniteLossError(
+            f"{task.name}: the loss is no number after epoch {state.epoch}; what was kept is "
+            "whole, lower optimizer.learning_rate"
+        )
+
+
+def _run(
+    trainer: keras.Model,
+    batches: TaskBatches,
+    task: Task,
+    callback: CheckpointCallback,
+    epochs: range,
+) -> None:
+    skipped = callback.state.step
     with tensorflow_errors_told(task.tensorboard), with_cohort_errors(batches) as readable:
         trainer.fit(
-            readable.training(epochs),
+            readable.training(epochs, skipped),
             validation_data=readable.held_out(),
             validation_steps=batches.plain_steps(batches.validation) or None,
-            steps_per_epoch=batches.schedule.steps,
+            steps_per_epoch=batches.schedule.steps - skipped,
             initial_epoch=epochs.start,
             epochs=epochs.stop,
             verbose=0,
@@ -155,11 +178,6 @@ def _run_epochs(
                 callback,
                 keras.callbacks.TensorBoard(str(task.tensorboard), write_graph=False),
             ],
-        )
-    if callback.has_diverged:
-        raise NonFiniteLossError(
-            f"{task.name}: the loss is no number after epoch {callback.state.epoch}; what was kept "
-            "is whole, lower optimizer.learning_rate"
         )
 
 

@@ -29,6 +29,7 @@ EVERYTHING = {
     "training": {
         "epochs": 12,
         "patience": 12,
+        "checkpoint_every_steps": 2,
         "sampling": "balanced",
         "ensemble": {"seeds": 2},
         "loss": {"name": "focal", "balance": True},
