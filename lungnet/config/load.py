@@ -172,7 +172,9 @@ def _sentence(error: ValidationError, sources: Sources, path: Path) -> str:
     )
     names = [str(name) for name in first["loc"]]
     key = ".".join(names)
-    source = nearest_source(sources, key) or sources.get("")
+    # A check of the whole experiment has no key; its sentence begins with the setting it is about.
+    sentence = first["msg"].removeprefix("Value error, ")
+    source = nearest_source(sources, key or sentence.split()[0]) or sources.get("")
     place = source.place if source else str(path)
     count_text = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{place}: {_problem(first, key, names, sources.get(key))}{count_text}"

@@ -105,21 +105,61 @@ class AugmentationConfig(Section):
     """Move the crop by up to so many voxels along each axis."""
 
     rotate_degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
-    """Turn by up to so much within the (y, x) plane. With `scale`, the crop is cut in one
-    interpolation, from native pixels where the cohort has them, and moved by a part of a voxel."""
+    """Turn by up to so much. With `scale`, the crop is cut in one interpolation, from native pixels
+    where the cohort has them, and moved by a part of a voxel."""
 
     scale: Annotated[float, Field(ge=0, le=0.5)] = 0.0
-    """Enlarge or shrink within the (y, x) plane by up to this share."""
+    """Enlarge or shrink by up to this share."""
+
+    axes: Literal["plane", "all"] = "plane"
+    """`plane`: `rotate_degrees` and `scale` act within the (y, x) plane. `all`, in 3D: about any
+    axis, alike in all directions (180: every orientation as likely), and along all three; the crop
+    is cut with a margin, so that its corners hold what lies there."""
+
+    elastic_voxels: Annotated[float, Field(ge=0, le=16)] = 0.0
+    """Bend the crop: a grid of points, a quarter of the crop apart, moves by up to so many voxels
+    along each axis, and a smooth curve leads from point to point. At most a tenth of the shortest
+    edge, so that nothing folds."""
 
     drop_scalars: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the samples whose numbers beside the image are hidden, so that the network learns to
     do without them."""
+
+    blur_voxels: Annotated[float, Field(ge=0, le=4)] = 0.0
+    """Blur with a Gaussian whose standard deviation is drawn from 0 to so many voxels."""
+
+    thick_slices: Annotated[float, Field(ge=0, le=16)] = 0.0
+    """Make slices of up to so many voxels along z (in 2D along y or x): average over them, then
+    interpolate back to the crop's grid."""
+
+    scale_hu: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """Stretch or shrink HU by up to this share; air (-1000) stays air."""
 
     shift_hu: Annotated[float, Field(ge=0, le=500)] = 0.0
     """Add one number from a normal law of this standard deviation, in HU."""
 
     noise_hu: Annotated[float, Field(ge=0, le=500)] = 0.0
     """Add white noise of this standard deviation, in HU."""
+
+    cut_out: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """Hide a box anywhere in the crop, each edge up to this share of the crop's, behind the mean HU
+    of the crop (DeVries and Taylor 2017, arXiv:1708.04552)."""
+
+    mixup: Annotated[float, Field(ge=0, le=4)] = 0.0
+    """Blend each sample with another, HU and target alike; the shares are drawn from
+    Beta(mixup, mixup) and the sample keeps the larger (Zhang et al. 2018, arXiv:1710.09412). Not
+    for bags, nor with `input.scalars`, `model.heads` or `training.loss.balance`."""
+
+    @model_validator(mode="after")
+    def _nothing_is_set_in_vain(self) -> "AugmentationConfig":
+        if self.axes == "all" and not (self.rotate_degrees or self.scale):
+            raise ValueError("axes does nothing without rotate_degrees or scale; set one of them")
+        if 0 < self.thick_slices <= 1:
+            raise ValueError(
+                f"thick_slices {self.thick_slices:g} is a voxel or less and does nothing; expected "
+                "more than 1, or 0 for none"
+            )
+        return self
 
 
 class TrainingConfig(Section):

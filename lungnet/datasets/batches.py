@@ -13,7 +13,7 @@ import numpy as np
 
 from lungnet.config.model import InputConfig
 from lungnet.config.training import AugmentationConfig
-from lungnet.datasets.augmentation import change_hu, draw_symmetry
+from lungnet.datasets.augmentation import augment_crop, draw_share, mixed
 from lungnet.datasets.cohort import Cohort, Inputs
 from lungnet.datasets.schedule import Schedule
 from lungnet.datasets.targets import Targets
@@ -64,7 +64,7 @@ class TaskBatches:
             epoch, step = divmod(skipped + number, schedule.steps)
             shown = order(epochs.start + epoch)[step * schedule.size : (step + 1) * schedule.size]
             return _stacked(
-                [self._augmented(epochs.start + epoch, *pair) for pair in shown.tolist()]
+                [self.augmented(epochs.start + epoch, *pair) for pair in shown.tolist()]
             )
 
         return _read_ahead(len(epochs) * schedule.steps - skipped, batch)
@@ -82,7 +82,7 @@ class TaskBatches:
         def batch(number: int) -> Sample:
             """The samples of one batch."""
             stop = stops[number]
-            return _stacked([self._sample(row, view) for row in rows[max(0, stop - size) : stop]])
+            return _stacked([self.sample(row, view) for row in rows[max(0, stop - size) : stop]])
 
         return _read_ahead(self.plain_steps(rows), batch)
 
@@ -93,33 +93,44 @@ class TaskBatches:
     def inputs(self, rows: Sequence[int]) -> Inputs:
         """The network's inputs for some rows, as they are, stacked."""
         view = straight(len(self.input_config.size))
-        samples = [self._sample(row, view)[0] for row in rows]
+        samples = [self.sample(row, view)[0] for row in rows]
         return {name: np.stack([sample[name] for sample in samples]) for name in samples[0]}
 
-    def _augmented(self, epoch: int, row: int, time: int) -> Sample:
-        config, image_size = self.augmentation, self.input_config.size
+    def augmented(self, epoch: int, row: int, time: int = 0) -> Sample:
+        """A row as an epoch shows it, once more for each `time`, without its batch."""
         names = (epoch, row, time) if time else (epoch, row)
         rng = stream(self.schedule.seed, "augmentation", *names)
-        inputs, targets = self._sample(row, draw_view(config, len(image_size), rng))
-        image = inputs["image"]
-        crops = image if self.input_config.kind == "bag" else image[None]
-        changed = []
-        for crop in crops:
-            moved = draw_symmetry(config, crop.shape, rng)
-            changed.append(change_hu(moved(crop).astype(np.int16, copy=False), config, rng))
-        inputs["image"] = np.stack(changed).reshape(image.shape)
-        if "outline" in targets:
-            targets["outline"] = moved(targets["outline"])
-        if "scalars" in inputs and config.drop_scalars and rng.random() < config.drop_scalars:
-            inputs["scalars"] = np.full_like(inputs["scalars"], np.nan)
+        own = self._changed(row, rng)
+        if not self.augmentation.mixup:
+            return own
+        partner = self._changed(self.schedule.draw_row(rng), rng)
+        share = draw_share(self.augmentation.mixup, rng)
+        inputs, targets = (mixed(*pair, share) for pair in zip(own, partner, strict=True))
         return inputs, targets
 
-    def _sample(self, row: int, view: View) -> Sample:
+    def sample(self, row: int, view: View) -> Sample:
+        """A row in a view, as it is."""
         read = dict(self.cohort.read(row, view))
         outline = read.pop("outline", None)
         if self.targets.scalars is not None:
             read["scalars"] = self.targets.scalars[row]
         return read, self.targets.of(row, outline, self.input_config.size)
+
+    def _changed(self, row: int, rng: np.random.Generator) -> Sample:
+        config, image_size = self.augmentation, self.input_config.size
+        inputs, targets = self.sample(row, draw_view(config, len(image_size), rng))
+        image = inputs["image"]
+        crops = image if self.input_config.kind == "bag" else image[None]
+        changed = []
+        for crop in crops:
+            augmented, symmetry = augment_crop(crop, config, rng)
+            changed.append(augmented)
+        inputs["image"] = np.stack(changed).reshape(image.shape)
+        if "outline" in targets:
+            targets["outline"] = symmetry(targets["outline"])
+        if "scalars" in inputs and config.drop_scalars and rng.random() < config.drop_scalars:
+            inputs["scalars"] = np.full_like(inputs["scalars"], np.nan)
+        return inputs, targets
 
 
 def _stacked(samples: Sequence[Sample]) -> Sample:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungnet.config.model import InputConfig
-from lungnet.datasets.view import View, straight, turn_slices
+from lungnet.datasets.view import View, straight
+from lungnet.datasets.volume_view import in_view, size_to_cut
 from lungnet.preprocessing import Scan
 from lungnet.volume import AIR_HU, spacing_of, to_voxels
 
@@ -37,8 +38,9 @@ def network_inputs(scan: Scan, input_config: InputConfig, view: View = STRAIGHT)
     best = scan.candidates[: input_config.candidates]
     if best:
         centres = to_voxels(scan.affine, [candidate.centre_mm for candidate in best])
-        crops = scan.crops(centres + np.asarray(view.whole_shift), size)
-        image[: len(best)] = turn_slices(np.asarray(crops), view)
+        z, y, x = size_to_cut(size, view)
+        crops = scan.crops(centres + np.asarray(view.whole_shift), (z, y, x))
+        image[: len(best)] = in_view(np.asarray(crops), size, view)
         present[: len(best)] = 1
     return {"image": image, "present": present}
 
@@ -69,14 +71,15 @@ def coarse_volume(scan: Scan, spacing_mm: float) -> NDArray[np.int16]:
 
 def centered(volume: NDArray[np.int16], size: Sequence[int], view: View) -> NDArray[np.int16]:
     """A volume in the middle of `size` in a view; air around it, or cut."""
-    image = np.full(tuple(size), AIR_HU, np.int16)
+    box = size_to_cut(size, view)
+    image = np.full(box, AIR_HU, np.int16)
     target, source = [], []
-    for have, want, step in zip(volume.shape, size, view.whole_shift, strict=True):
+    for have, want, step in zip(volume.shape, box, view.whole_shift, strict=True):
         start = (want - have) // 2 - step
         target.append(slice(max(0, start), max(0, min(want, start + have))))
         source.append(slice(max(0, -start), max(0, -start) + target[-1].stop - target[-1].start))
     image[tuple(target)] = volume[tuple(source)]
-    return turn_slices(image, view)
+    return in_view(image, size, view)
 
 
 def _shrink(hu: NDArray[np.int16], shape: Sequence[int]) -> NDArray[np.int16]:

@@ -49,6 +49,13 @@ class Schedule:
             epoch_rows, times = self._balanced(rows, rng)
         return np.stack([epoch_rows, times], 1)[: self.steps * self.size]
 
+    def draw_row(self, rng: np.random.Generator) -> int:
+        """Any of the rows; with `labels`, either label is as likely."""
+        rows = np.asarray(self.rows)
+        if self.labels is not None:
+            rows = rows[np.asarray(self.labels) == rng.integers(2)]
+        return int(rng.choice(rows))
+
     @property
     def _shown(self) -> int:
         if self.labels is None:

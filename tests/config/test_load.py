@@ -148,6 +148,48 @@ def test_a_wrong_key_type_or_value_names_file_line_and_what_was_expected(
             2,
             "input.windows_hu is [400, -1000]: no window; expected [low, high]",
         ),
+        (
+            SMALL + "training:\n  augmentation: {axes: all}\n",
+            4,
+            "axes does nothing without rotate_degrees or scale",
+        ),
+        (
+            SMALL + "training:\n  augmentation: {axes: all, scale: 0.1}\n",
+            4,
+            "training.augmentation.axes is all and input.size [16, 16] a plane; expected three",
+        ),
+        (
+            SMALL + "training:\n  augmentation: {elastic_voxels: 2}\n",
+            4,
+            "elastic_voxels is 2 and folds input.size [16, 16]; expected at most 1.6, a tenth",
+        ),
+        (
+            SMALL + "training:\n  augmentation: {thick_slices: 0.5}\n",
+            4,
+            "thick_slices 0.5 is a voxel or less and does nothing; expected more than 1",
+        ),
+        (
+            SMALL + "model: {heads: [diameter]}\ntraining:\n  augmentation: {mixup: 0.2}\n",
+            5,
+            "training.augmentation.mixup does not go with model.heads; set mixup to 0 or leave",
+        ),
+        (
+            SMALL + "training:\n  loss: {balance: true}\n  augmentation: {mixup: 0.2}\n",
+            5,
+            "mixup does not go with training.loss.balance",
+        ),
+        (
+            SMALL.replace("16]", "16], scalars: [age]")
+            + "training:\n  augmentation: {mixup: 0.2}\n",
+            4,
+            "mixup does not go with input.scalars",
+        ),
+        (
+            SMALL.replace("nodule", "bag").replace("16]", "16, 16]")
+            + "training:\n  augmentation: {mixup: 0.2}\n",
+            4,
+            "mixup does not go with input.kind bag",
+        ),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(written, text, line, words):

@@ -201,6 +201,46 @@ def test_numbers_beside_the_image_are_hidden_as_often_as_asked(task_batches):
     assert not np.isnan(batches.targets.scalars).any()
 
 
+def test_mixup_blends_image_and_target_alike_and_a_sample_keeps_the_larger_share(task_batches):
+    """Sample i is i * 100 throughout, its label 1 from the fifth on."""
+
+    def read(row, view):
+        return {"image": np.full((8, 8), 100 * row, np.int16)}
+
+    samples = Cohort(pd.DataFrame({"label": [0] * 4 + [1] * 4}), read, False, None, "")
+    mixing = AugmentationConfig(mixup=0.5)
+    batches = task_batches(samples, NODULE, Schedule(range(8), 8, seed=1), mixing)
+    shares = []
+    for epoch in range(60):
+        for row in range(8):
+            inputs, targets = batches.augmented(epoch, row)
+            assert inputs["image"].dtype == np.int16
+            hu, target = float(inputs["image"][0, 0]), float(targets["logit"][0])
+            label = float(row > 3)
+            other = 1 - label
+            if target != label:  # blended with the other label: the share is known
+                share = (target - other) / (label - other)
+                shares.append(share)
+                partner = (hu - share * 100 * row) / (1 - share) / 100
+                assert abs(partner - round(partner)) < 0.02 / (1 - share)
+                assert (round(partner) > 3) == other or share > 0.98
+    assert 0.5 <= min(shares) < 0.6
+    assert max(shares) > 0.95
+    assert 150 < len(shares) < 330  # half of the partners are of the other label
+    again = batches.augmented(3, 2)
+    assert_same([again], [batches.augmented(3, 2)])
+    assert_same(listed(batches.training(range(1))), listed(batches.training(range(1))))
+
+
+def test_mixup_draws_after_all_else(task_batches):
+    """So that what else a sample goes through is the same with it and without."""
+    samples, schedule = cohort(), Schedule([5], 1, seed=3)
+    alone = task_batches(samples, NODULE, schedule, STRONG).augmented(2, 5)[0]["image"]
+    mixing = STRONG.model_copy(update={"mixup": 1e-4})  # shares of almost 0 or 1
+    mixed = task_batches(samples, NODULE, schedule, mixing).augmented(2, 5)[0]["image"]
+    assert_array_equal(mixed, alone)
+
+
 def test_a_damaged_scan_is_told_as_what_it_is(task_batches, batches):
     def read(row, view):
         raise StoreError("scan 1: damaged")

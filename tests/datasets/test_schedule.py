@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,3 +67,11 @@ def test_balanced_batches_mix_the_labels():
     rows = schedule.order(0)[:, 0].reshape(schedule.steps, 10)
     assert schedule.steps == 6
     assert all(0 < (batch < 8).sum() < 10 for batch in rows)
+
+
+@pytest.mark.parametrize(("labels", "rare_share"), [(None, 0.1), ([1] + [0] * 9, 0.5)])
+def test_a_row_is_drawn_as_often_as_it_is_shown(labels, rare_share):
+    schedule, rng = Schedule(range(50, 60), 4, 0, labels), np.random.default_rng(0)
+    drawn = [schedule.draw_row(rng) for _ in range(2000)]
+    assert set(drawn) == set(range(50, 60))
+    assert abs(np.mean(np.array(drawn) == 50) - rare_share) < 0.04

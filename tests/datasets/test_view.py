@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import ndimage
 
 from lungnet.config.training import AugmentationConfig
+from lungnet.datasets.augmentation.bend import draw_bend
 from lungnet.datasets.view import View, cut_plane, draw_view, straight, turn_slices
 
 TURNING = AugmentationConfig(shift_voxels=2, rotate_degrees=30, scale=0.2)
@@ -19,16 +20,19 @@ views = st.builds(
     shift=st.tuples(*[st.floats(-3, 3)] * 2),
     turn_degrees=st.floats(-180, 180),
     scale=st.floats(0.6, 1.6),
+    bend=st.none()
+    | st.integers(0, 99).map(lambda seed: draw_bend(1.5, 2, np.random.default_rng(seed))),
 )
 
 
 def places(shape, spacing_mm, size, view):
     """Where in the slice each voxel of the crop lies, (2, y, x): the definition, in float64."""
     angle = np.deg2rad(view.turn_degrees)
+    bend = 0 if view.bend is None else view.bend.displacement(size)
     offsets = [
         np.arange(n) - (n - 1) / 2 + step for n, step in zip(size, view.shift[-2:], strict=True)
     ]
-    y, x = np.meshgrid(*offsets, indexing="ij")
+    y, x = np.array(np.meshgrid(*offsets, indexing="ij")) + bend
     turned = [np.cos(angle) * y + np.sin(angle) * x, np.cos(angle) * x - np.sin(angle) * y]
     return np.array(
         [

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from lungnet.datasets.crop_recipe import NATIVE_PIXELS
 from lungnet.datasets.nodules.archive import NoduleArchive, check_hu
-from lungnet.datasets.view import View, cut_plane, turn_slices
+from lungnet.datasets.view import View, cut_plane
+from lungnet.datasets.volume_view import in_view, size_to_cut
 from lungnet.errors import InputError
 
 SPACINGS_MM = (0.3, 2.0)
@@ -33,20 +34,22 @@ class CropPixels:
 
     def cut(self, row: int, view: View) -> NDArray[np.int16]:
         """The middle of an image in a view; what lies outside repeats the edge."""
-        image, offset = self.images[row], view.whole_shift
-        reach = [abs(step) for step in offset]
-        padded = np.pad(image, [(r, r) for r in reach], mode="edge") if any(reach) else image
+        image, box = self.images[row], size_to_cut(self.size, view)
         starts = [
             (n - length) // 2 + step
-            for n, length, step in zip(padded.shape, self.size, offset, strict=True)
+            for n, length, step in zip(image.shape, box, view.whole_shift, strict=True)
         ]
-        crop = padded[
-            tuple(
-                slice(start, start + length)
-                for start, length in zip(starts, self.size, strict=True)
-            )
+        ends = [start + length for start, length in zip(starts, box, strict=True)]
+        missing = [
+            (max(0, -start), max(0, end - n))
+            for start, end, n in zip(starts, ends, image.shape, strict=True)
         ]
-        return turn_slices(crop, view)
+        within = tuple(
+            slice(max(0, start), max(0, start) + length)
+            for start, length in zip(starts, box, strict=True)
+        )
+        padded = np.pad(image, missing, mode="edge") if np.any(missing) else image
+        return in_view(padded[within], self.size, view)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,4 @@
-"""Random changes to training crops after they are cut.
-
-Each is drawn from the generator it is given and nothing else.
-"""
+"""Mirror images and quarter turns: a crop's voxels change places and none its value."""
 
 from collections.abc import Callable
 
@@ -12,10 +9,12 @@ from lungnet.config.training import AugmentationConfig
 
 Crop = NDArray[np.generic]
 
+Symmetry = Callable[[Crop], Crop]
+
 
 def draw_symmetry(
     config: AugmentationConfig, shape: tuple[int, ...], rng: np.random.Generator
-) -> Callable[[Crop], Crop]:
+) -> Symmetry:
     """A symmetry of the grid, the same for all crops of that shape that it is given.
 
     The crop comes back as the same object where both settings are off.
@@ -35,16 +34,3 @@ def draw_symmetry(
         return crop.transpose(order)[steps]
 
     return moved
-
-
-def change_hu(
-    crop: NDArray[np.int16], config: AugmentationConfig, rng: np.random.Generator
-) -> NDArray[np.int16]:
-    """HU shifted as a whole and with noise; the same object where both are off."""
-    if not config.shift_hu and not config.noise_hu:
-        return crop
-    changed = crop.astype(np.float32) + np.float32(config.shift_hu * rng.standard_normal())
-    if config.noise_hu:
-        changed += np.float32(config.noise_hu) * rng.standard_normal(crop.shape, dtype=np.float32)
-    rounded: NDArray[np.int16] = np.clip(np.rint(changed), -32768, 32767).astype(np.int16)
-    return rounded
