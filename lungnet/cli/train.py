@@ -38,10 +38,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="with --resume: go on with a finished run until N epochs, in a folder of its own",
     )
-    parser.add_argument(
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
         "--dry-run",
         action="store_true",
         help="check configuration, cohort and network, measure time and memory, leave nothing",
+    )
+    instead.add_argument(
+        "--show-samples",
+        metavar="DIR",
+        help="write DIR/samples.png, training samples as they are and augmented; do not train",
     )
 
 
@@ -64,6 +70,11 @@ def run(args: argparse.Namespace) -> None:
 
     if args.epochs is not None:
         experiment, folder = continued(experiment, folder, args.epochs)
+    if args.show_samples is not None:
+        from lungnet.reporting.sample_sheet import write_sample_sheet
+
+        print(f"samples: {write_sample_sheet(experiment, Path(args.show_samples))}")
+        return
     if args.dry_run:
         print(dry_run(experiment))
         return

@@ -11,9 +11,11 @@ QUICK_COMPRESSION = 1
 """Of PNG: a tenth larger than the default, several times as quick."""
 
 
-def to_gray(hu: NDArray[np.int16]) -> NDArray[np.uint8]:
-    """HU at the lung window as gray levels 0..255, same shape."""
-    low, high = LUNG_WINDOW_HU
+def to_gray(
+    hu: NDArray[np.int16], window_hu: tuple[float, float] = LUNG_WINDOW_HU
+) -> NDArray[np.uint8]:
+    """HU at a window (lowest, highest) as gray levels 0..255, same shape."""
+    low, high = window_hu
     return np.asarray(np.clip((hu - low) * (255 / (high - low)), 0, 255), np.uint8)
 
 

@@ -29,6 +29,21 @@ def test_a_dry_run_checks_everything_and_leaves_nothing(config, capsys, tmp_path
     assert not (tmp_path / "run").exists()
 
 
+def test_samples_are_shown_without_a_training_the_same_each_time(config, capsys, tmp_path):
+    run = ["train", str(config), "--run", str(tmp_path / "run"), "--quiet"]
+    augmented = ["--set", "training.augmentation={flips: true, elastic_voxels: 0.8, noise_hu: 30}"]
+    for folder in ("first", "second"):
+        assert main([*run, *augmented, "--show-samples", str(tmp_path / folder)]) == 0
+        assert capsys.readouterr().out == f"samples: {tmp_path / folder / 'samples.png'}\n"
+    assert main([*run, "--show-samples", str(tmp_path / "plain")]) == 0
+    first, second, plain = (
+        (tmp_path / folder / "samples.png").read_bytes() for folder in ("first", "second", "plain")
+    )
+    assert first == second != plain
+    assert first.startswith(b"\x89PNG")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_training_says_what_came_out_and_where_it_lies(config, capsys, tmp_path):
     run = tmp_path / "run"
     assert main(["train", str(config), "--run", str(run), "--set", "seed=3", "--quiet"]) == 0
