@@ -110,12 +110,6 @@ def draw_tilt(largest_degrees: float, rng: np.random.Generator) -> tuple[float, 
     return z, y, x
 
 
-def reach_voxels(config: AugmentationConfig) -> int:
-    """How far a random view shows what lies beside the straight crop, at most."""
-    is_interpolated = bool(config.rotate_degrees or config.scale)
-    return config.shift_voxels + is_interpolated
-
-
 def cut_plane(
     pixels: NDArray[np.generic],
     spacing_mm: float,

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
-from lungnet.datasets.view import View, turn_slices
+from lungnet.config.training import AugmentationConfig
+from lungnet.datasets.view import LARGEST_FRACTION, View, turn_slices
 
 
 def size_to_cut(size: Sequence[int], view: View) -> tuple[int, ...]:
@@ -22,6 +23,22 @@ def size_to_cut(size: Sequence[int], view: View) -> tuple[int, ...]:
     reach = np.abs(_to_source(view)) @ (half + np.abs(view.shift_rest) + bend)
     margin = np.maximum(np.ceil(reach - half), 0).astype(int)
     return tuple(int(n + 2 * m) for n, m in zip(size, margin, strict=True))
+
+
+def reach_voxels(config: AugmentationConfig, size: Sequence[int]) -> int:
+    """How far beside the straight crop a random view of it looks, at most.
+
+    Whatever `draw_view` draws, `size_to_cut` at its whole shift stays within so many voxels.
+    """
+    is_interpolated = bool(config.rotate_degrees or config.scale)
+    moved = config.shift_voxels + is_interpolated
+    if len(size) == 2 or not (config.axes == "all" or config.elastic_voxels):
+        return moved
+    half = (np.asarray(size) - 1) / 2
+    farthest = half + LARGEST_FRACTION + config.elastic_voxels
+    if config.rotate_degrees:
+        farthest = np.full(3, np.linalg.norm(farthest))
+    return moved + int(np.ceil((farthest / (1 - config.scale) - half).max()))
 
 
 def in_view(crop: NDArray[np.int16], size: Sequence[int], view: View) -> NDArray[np.int16]:

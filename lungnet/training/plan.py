@@ -16,7 +16,7 @@ from lungnet.datasets.cohort import Cohort, Keeping
 from lungnet.datasets.cohort_kinds import load_cohort
 from lungnet.datasets.splits import draw_splits, inner_folds
 from lungnet.datasets.targets import OUTLINE, Targets, cohort_targets
-from lungnet.datasets.view import reach_voxels
+from lungnet.datasets.volume_view import reach_voxels
 from lungnet.errors import ChoiceError, ConfigError, InputError
 from lungnet.files import canonical_hash
 from lungnet.models.bundle import open_bundle
@@ -187,7 +187,7 @@ def make_plan(experiment: Experiment, folder: Path | None = None) -> TrainingPla
         keeping = Keeping(
             round(experiment.data.memory_gb * 1e9),
             folder or Path(tempfile.gettempdir()),
-            reach_voxels(experiment.training.augmentation),
+            reach_voxels(experiment.training.augmentation, input_config.size),
         )
         cohort = load_cohort(experiment.data, input_config, experiment.preparation, keeping)
         heads = [head.name for head in model.heads]

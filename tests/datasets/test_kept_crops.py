@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from lungnet.config.model import InputConfig
+from lungnet.config.training import AugmentationConfig
 from lungnet.datasets.cohort import Keeping
 from lungnet.datasets.kept_crops import KeptArrays, keeping_reader
 from lungnet.datasets.network_inputs import network_inputs
-from lungnet.datasets.view import View
+from lungnet.datasets.view import View, draw_view
+from lungnet.datasets.volume_view import reach_voxels, size_to_cut
 from lungnet.errors import MachineError
 
 BAG = InputConfig(kind="bag", size=(8, 10, 12), candidates=3)
@@ -90,3 +92,22 @@ def test_a_full_disk_is_told_before_the_first_epoch(tmp_path, monkeypatch):
     kept = KeptArrays(5, (4, 4), Keeping(NOTHING, tmp_path))
     with pytest.raises(MachineError, match="no space left on the disk"):
         kept.get(0, lambda: np.zeros((4, 4), np.int16))
+
+
+@settings(max_examples=60)
+@given(
+    config=st.builds(
+        AugmentationConfig,
+        shift_voxels=st.integers(0, 3),
+        rotate_degrees=st.sampled_from([5.0, 60.0, 180.0]),
+        scale=st.sampled_from([0.0, 0.2]),
+        axes=st.sampled_from(["plane", "all"]),
+        elastic_voxels=st.sampled_from([0.0, 1.0]),
+    ),
+    size=st.tuples(*[st.integers(10, 20)] * 3),
+    seed=st.integers(0, 99),
+)
+def test_no_view_looks_beyond_the_margin_that_is_kept(config, size, seed):
+    view = draw_view(config, 3, np.random.default_rng(seed))
+    margin = (np.array(size_to_cut(size, view)) - size) // 2
+    assert (margin + np.abs(view.whole_shift)).max() <= reach_voxels(config, size)
