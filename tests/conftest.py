@@ -5,6 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("lungnet", deadline=None)  # a test never asserts a time
+settings.load_profile("lungnet")
 
 pytest_plugins = ["tiny_bundles"]
 

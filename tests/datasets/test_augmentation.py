@@ -54,6 +54,7 @@ def augmented(crop, config, rng):
     return augment_crop(in_view(wider, crop.shape, view), config, rng)[0]
 
 
+@settings(deadline=None)
 @given(shapes, st.integers(0, 99))
 def test_off_is_the_same_object_and_draws_nothing(shape, seed):
     crop = crop_of(shape)
@@ -97,6 +98,7 @@ def test_flips_and_turns_move_values_and_keep_them_all(shape, seed, flips, turns
     assert_array_equal(crop, before)
 
 
+@settings(deadline=None)
 @given(shapes, st.integers(0, 999))
 def test_an_image_and_its_outline_move_together(shape, seed):
     symmetry = draw_symmetry(ALL, shape, np.random.default_rng(seed))
