@@ -317,7 +317,7 @@ def _one_line(text: str) -> str:
 
 def _choices() -> Iterator[str]:
     from lungnet.datasets.cohort_kinds import COHORT_KINDS
-    from lungnet.layers import ACTIVATIONS, BAG_POOLINGS, NORMS, POOLINGS
+    from lungnet.layers import ACTIVATIONS, BAG_POOLINGS, GLOBAL_POOLINGS, NORMS, POOLINGS
     from lungnet.models.architectures import ARCHITECTURES
 
     tables: dict[str, tuple[str, Iterable[str]]] = {
@@ -326,6 +326,7 @@ def _choices() -> Iterator[str]:
         "model.activation": ("ACTIVATIONS", ACTIVATIONS),
         "model.norm": ("NORMS", NORMS),
         "model.pooling": ("POOLINGS", POOLINGS),
+        "model.global_pooling": ("GLOBAL_POOLINGS", GLOBAL_POOLINGS),
         "model.bag_pooling": ("BAG_POOLINGS", BAG_POOLINGS),
     }
     yield from ("", "## Names to choose from", "")

@@ -2,11 +2,20 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from lungnet.config.section import Section
 
-Option = bool | int | float | str
+
+def _plain_option(value: Any) -> Any:
+    """One sentence where pydantic would tell of each type that it tried."""
+    is_list = isinstance(value, list | tuple) and all(type(number) is int for number in value)
+    if not (is_list or isinstance(value, bool | int | float | str)):
+        raise ValueError("no option; expected a number, a word, true, false or a list of integers")
+    return value
+
+
+Option = Annotated[bool | int | float | str | tuple[int, ...], BeforeValidator(_plain_option)]
 
 Window = tuple[float, float]
 
@@ -95,7 +104,10 @@ class InputConfig(Section):
 
 
 class ChoiceConfig(Section):
-    """A row of one of the tables (ACTIVATIONS, NORMS, POOLINGS, BAG_POOLINGS) with its options."""
+    """A row of a table with its options.
+
+    ACTIVATIONS, NORMS, POOLINGS, GLOBAL_POOLINGS or BAG_POOLINGS.
+    """
 
     name: str
     """Name in the table."""
@@ -155,8 +167,9 @@ class ModelConfig(Section):
     pooling: ChoiceConfig = _choice("max")
     """Name in POOLINGS: what halves the resolution between stages."""
 
-    global_pooling: Literal["average", "max"] = "average"
-    """How a feature map becomes one number."""
+    global_pooling: ChoiceConfig = _choice("average")
+    """Name in GLOBAL_POOLINGS: how the last feature map becomes a vector. `pyramid` takes `levels`,
+    `general_mean` a `power`, `top_k` a count or share `k`."""
 
     hidden: tuple[Annotated[int, Field(ge=1, le=8192)], ...] = ()
     """Units of fully connected layers before the logit."""

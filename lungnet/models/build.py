@@ -11,12 +11,13 @@ from keras import ops
 from lungnet.config.lookup import build_choice, choose
 from lungnet.config.model import InputConfig, ModelConfig
 from lungnet.errors import ChoiceError
-from lungnet.layers import BAG_POOLINGS
+from lungnet.layers import BAG_POOLINGS, GLOBAL_POOLINGS
 from lungnet.layers.centre_distance import CentreDistance
 from lungnet.layers.hu_window import HUWindows
 from lungnet.layers.scalars import StandardizedScalars
 from lungnet.models.architectures import ARCHITECTURES, LayerFactory
 from lungnet.models.heads import HEADS
+from lungnet.models.input_sizes import check_last_map, check_outline, check_size
 
 
 def build_model(config: ModelConfig, input_config: InputConfig) -> keras.Model:
@@ -41,11 +42,11 @@ def build_model(config: ModelConfig, input_config: InputConfig) -> keras.Model:
         ChoiceError: a name that is in no table, an option that a layer does not take, or an input
             too small.
     """
-    _check_size(config, input_config)
+    check_size(config, input_config)
     if input_config.kind != "nodule" and (config.heads or config.test_symmetries != "none"):
         key = "heads" if config.heads else "test_symmetries"
         raise ChoiceError(f"model.{key}", f"is for nodules, not for a {input_config.kind}")
-    _check_outline(config, input_config)
+    check_outline(config, input_config)
     try:
         return (
             _bag_model(config, input_config)
@@ -104,7 +105,7 @@ def _encoder(config: ModelConfig, input_config: InputConfig) -> keras.Model:
     if input_config.centre_distance:
         x = CentreDistance(name="centre_distance")(x)
     stages = choose(ARCHITECTURES, config.architecture, "model.architecture")(x, config, layers)
-    features = _global_pooling(config, layers.dimensions)(stages[-1])
+    features = _global_pooling(config, input_config, layers, stages[-1])
     if scalars:
         standardized = StandardizedScalars(
             [scalar.log for scalar in input_config.scalars], name="scalars_standardized"
@@ -130,9 +131,23 @@ def _hidden(x: Any, config: ModelConfig, layers: LayerFactory) -> Any:
     return keras.layers.Dropout(config.dropout, name="dropout")(x)
 
 
-def _global_pooling(config: ModelConfig, dimensions: int) -> Any:
-    name = "Average" if config.global_pooling == "average" else "Max"
-    return getattr(keras.layers, f"Global{name}Pooling{dimensions}D")(name="global_pooling")
+def _global_pooling(
+    config: ModelConfig, input_config: InputConfig, layers: LayerFactory, last_map: Any
+) -> Any:
+    """From the last map to a vector (batch, values)."""
+    key = "model.global_pooling"
+    pooling = build_choice(
+        GLOBAL_POOLINGS,
+        config.global_pooling,
+        key,
+        dimensions=layers.dimensions,
+        name="global_pooling",
+    )
+    check_last_map(config, input_config, last_map, getattr(pooling, "least_voxels", 1))
+    try:
+        return pooling(last_map)
+    except ValueError as error:
+        raise ChoiceError(f"{key}.options", f"do not fit: {_reason(error)}") from None
 
 
 def _reason(error: Exception) -> str:
@@ -142,32 +157,3 @@ def _reason(error: Exception) -> str:
         (line for line in lines if not line.startswith("Exception encountered")),
         type(error).__name__,
     )
-
-
-def _check_outline(config: ModelConfig, input_config: InputConfig) -> None:
-    """An outline has the crop's own grid; each stage must then be a whole part of it."""
-    if not any(head.name == "outline" for head in config.heads):
-        return
-    part = 1 if config.pooling.name == "none" else 2 ** (len(config.channels) - 1)
-    if config.stem_stride > 1 or any(length % part for length in input_config.size):
-        raise ChoiceError(
-            "model.heads",
-            f"outline is drawn on the crop's own grid; expected model.stem_stride 1, found "
-            f"{config.stem_stride}, and multiples of {part} in input.size, found "
-            f"{list(input_config.size)}",
-        )
-
-
-def _check_size(config: ModelConfig, input_config: InputConfig) -> None:
-    """Pooling and stride must leave at least one whole voxel.
-
-    Refuse what `same` padding would quietly fill up.
-    """
-    halvings = 0 if config.pooling.name == "none" else len(config.channels) - 1
-    least = config.stem_stride * 2**halvings
-    if min(input_config.size) < least:
-        raise ChoiceError(
-            "input.size",
-            f"{list(input_config.size)} is too small for {len(config.channels)} stages; at least "
-            f"{least} voxels along each axis",
-        )
