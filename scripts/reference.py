@@ -331,7 +331,9 @@ def _choices() -> Iterator[str]:
     }
     yield from ("", "## Names to choose from", "")
     yield "`activation: prelu` is short for `activation: {name: prelu}`. Options are the arguments"
-    yield "of the layer: `activation: {name: prelu, options: {start: 0.1}}`. `pooling` takes none."
+    yield "of the layer: `activation: {name: prelu, options: {start: 0.1}}`, `pooling: {name: max,"
+    yield "options: {window: 3, stride: 2}}`, `global_pooling: {name: pyramid, options: {levels:"
+    yield "[1, 2, 4]}}`."
     yield ""
     rows = ((f"`{key}`", f"`{table}`", _listed(names)) for key, (table, names) in tables.items())
     yield from _table(("key", "table", "names"), rows)

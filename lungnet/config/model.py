@@ -150,7 +150,7 @@ class ModelConfig(Section):
     channels: Annotated[
         tuple[Annotated[int, Field(ge=1, le=2048)], ...], Field(min_length=1, max_length=8)
     ] = (16, 32, 64)
-    """Feature maps of each stage; each stage but the last halves the resolution by `pooling`."""
+    """Feature maps of each stage; each stage but the last lowers the resolution by `pooling`."""
 
     blocks: Annotated[int, Field(ge=1, le=8)] = 1
     """Convolutions (plain) or residual blocks (resnet) in a stage."""
@@ -165,7 +165,8 @@ class ModelConfig(Section):
     """Name in NORMS, and its options."""
 
     pooling: ChoiceConfig = _choice("max")
-    """Name in POOLINGS: what halves the resolution between stages."""
+    """Name in POOLINGS: what lowers the resolution between stages. All but `none` take `window` and
+    `stride` (2 each, which halve it), `general_mean` also a `power`."""
 
     global_pooling: ChoiceConfig = _choice("average")
     """Name in GLOBAL_POOLINGS: how the last feature map becomes a vector. `pyramid` takes `levels`,

@@ -8,6 +8,7 @@ import keras
 from lungnet.config.lookup import choose
 from lungnet.config.model import InputConfig, ModelConfig
 from lungnet.errors import ChoiceError
+from lungnet.layers.poolings import STRIDE
 from lungnet.models.architectures import ARCHITECTURES, LayerFactory
 
 LENGTHS = range(8, 257)
@@ -22,8 +23,7 @@ def check_size(config: ModelConfig, input_config: InputConfig) -> None:
     Raises:
         ChoiceError: an axis is too short.
     """
-    halvings = 0 if config.pooling.name == "none" else len(config.channels) - 1
-    least = config.stem_stride * 2**halvings
+    least = config.stem_stride * _pooling_stride(config) ** (len(config.channels) - 1)
     if min(input_config.size) < least:
         raise ChoiceError(
             "input.size",
@@ -40,7 +40,7 @@ def check_outline(config: ModelConfig, input_config: InputConfig) -> None:
     """
     if not any(head.name == "outline" for head in config.heads):
         return
-    part = 1 if config.pooling.name == "none" else 2 ** (len(config.channels) - 1)
+    part = _pooling_stride(config) ** (len(config.channels) - 1)
     if config.stem_stride > 1 or any(length % part for length in input_config.size):
         raise ChoiceError(
             "model.heads",
@@ -80,6 +80,14 @@ def check_last_map(
         f"{config.global_pooling.name} needs {least} voxels along each axis of the last map, which "
         f"has {list(found)} for input.size {list(input_config.size)}; expected {remedy}",
     )
+
+
+def _pooling_stride(config: ModelConfig) -> int:
+    """Of the pooling between stages; one that is none is refused by the layer, with its key."""
+    if config.pooling.name == "none":
+        return 1
+    stride = config.pooling.options.get("stride", STRIDE)
+    return stride if isinstance(stride, int) and stride > 0 else 1
 
 
 def _voxels_of_last_map(config: ModelConfig, input_config: InputConfig, length: int) -> int:

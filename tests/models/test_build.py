@@ -160,7 +160,17 @@ def test_a_convolution_has_a_bias_only_without_a_norm():
         (
             {"pooling": {"name": "max", "options": {"size": 3}}},
             "model.pooling.options",
-            "not taken",
+            "do not fit max",
+        ),
+        (
+            {"pooling": {"name": "none", "options": {"stride": 3}}},
+            "model.pooling.options",
+            "do not fit none",
+        ),
+        (
+            {"pooling": {"name": "average", "options": {"stride": 0}}},
+            "model.pooling.options",
+            "stride is 0; expected a whole number from 1",
         ),
         (
             {"bag_pooling": {"name": "attention", "options": {"width": 3}}},
@@ -212,3 +222,20 @@ def test_an_input_too_small_for_its_stages_is_refused(settings, is_refused):
     with pytest.raises(ChoiceError, match="at least 16 voxels") as caught:
         build_model(ModelConfig(**settings), SHOWN["nodule 2D"])
     assert caught.value.key == "input.size"
+
+
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+@pytest.mark.parametrize(("stride", "least"), [(1, 1), (3, 9), (4, 16), (7, 49)])
+def test_the_least_size_follows_from_the_stride_of_the_pooling(architecture, stride, least):
+    options = {"name": "average", "options": {"window": 3, "stride": stride}}
+    settings = {"architecture": architecture, "channels": (2, 2, 2), "pooling": options}
+    least = max(least, 8)
+    shown = InputConfig(kind="nodule", size=(least, least + 1))
+    assert np.isfinite(
+        build_model(ModelConfig(**settings), shown)(some_inputs(shown))["logit"]
+    ).all()
+    if least > 8:
+        with pytest.raises(ChoiceError, match=f"at least {least} voxels"):
+            build_model(
+                ModelConfig(**settings), InputConfig(kind="nodule", size=(least - 1, least))
+            )

@@ -41,6 +41,7 @@ def test_every_head_has_its_shape_in_every_dimension(architecture, size, channel
         ({"channels": (3, 4), "stem_stride": 2}, (16, 16)),
         ({"channels": (3, 4)}, (16, 17)),
         ({"channels": (3, 4, 5)}, (8, 12, 10)),
+        ({"channels": (3, 4), "pooling": {"name": "max", "options": {"stride": 3}}}, (9, 16)),
     ],
 )
 def test_an_outline_that_could_not_be_as_large_as_the_crop_is_refused(settings, size):
@@ -57,6 +58,15 @@ def test_an_outline_of_a_network_that_keeps_its_resolution_takes_any_size():
         {"image": images((9, 11))}
     )
     assert outputs["outline"].shape == (2, 9, 11)
+
+
+def test_an_outline_is_enlarged_by_the_stride_of_the_pooling():
+    pooling = {"name": "average", "options": {"window": 4, "stride": 3}}
+    config = ModelConfig(channels=(3, 4), heads=("outline",), pooling=pooling)
+    outputs = build_model(config, InputConfig(kind="nodule", size=(9, 12)))(
+        {"image": images((9, 12))}
+    )
+    assert outputs["outline"].shape == (2, 9, 12)
 
 
 def test_only_the_heads_that_are_asked_for_are_built():

@@ -5,9 +5,8 @@ from typing import Any
 
 import keras
 
-from lungnet.config.lookup import build_choice, choose
+from lungnet.config.lookup import build_choice
 from lungnet.config.model import ModelConfig
-from lungnet.errors import ChoiceError
 from lungnet.layers import ACTIVATIONS, NORMS, POOLINGS
 
 
@@ -25,18 +24,23 @@ class LayerFactory:
     config: ModelConfig
     dimensions: int
 
-    def convolution(self, name: str, channels: int, size: int = 3, stride: int = 1) -> Any:
-        """A convolution with `same` padding; its bias is left to the norm where there is one."""
+    def convolution(
+        self, name: str, channels: int, size: int = 3, stride: int = 1, **options: Any
+    ) -> Any:
+        """A convolution with `same` padding; its bias is left to the norm where there is one.
+
+        Options are those of Keras' layer.
+        """
         layer = keras.layers.Conv2D if self.dimensions == 2 else keras.layers.Conv3D
-        return layer(
-            channels,
-            size,
-            strides=stride,
-            padding="same",
-            use_bias=self.config.norm.name == "none",
-            kernel_initializer="he_normal",
-            name=name,
-        )
+        return layer(channels, size, name=name, **self._settings(stride) | options)
+
+    def transposed_convolution(
+        self, name: str, channels: int, size: int = 3, stride: int = 1, **options: Any
+    ) -> Any:
+        """As `convolution`, backwards: it enlarges the map by its stride."""
+        layers = keras.layers
+        layer = layers.Conv2DTranspose if self.dimensions == 2 else layers.Conv3DTranspose
+        return layer(channels, size, name=name, **self._settings(stride) | options)
 
     def norm(self, name: str) -> Any:
         """The norm of the configuration."""
@@ -47,8 +51,20 @@ class LayerFactory:
         return build_choice(ACTIVATIONS, self.config.activation, "model.activation", name=name)
 
     def pooling(self, name: str, channels: int) -> Any:
-        """What halves the resolution."""
-        if self.config.pooling.options:
-            raise ChoiceError("model.pooling.options", "are not taken by any pooling")
-        builder = choose(POOLINGS, self.config.pooling.name, "model.pooling.name")
-        return builder(self.dimensions, channels, name=name)
+        """What lowers the resolution."""
+        return build_choice(
+            POOLINGS,
+            self.config.pooling,
+            "model.pooling",
+            dimensions=self.dimensions,
+            channels=channels,
+            name=name,
+        )
+
+    def _settings(self, stride: int) -> dict[str, Any]:
+        return {
+            "strides": stride,
+            "padding": "same",
+            "use_bias": self.config.norm.name == "none",
+            "kernel_initializer": "he_normal",
+        }

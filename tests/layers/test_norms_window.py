@@ -1,4 +1,4 @@
-"""One battery over NORMS and one over POOLINGS; the window against its formula."""
+"""One battery over NORMS; the window of HU against its formula."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from lungnet.layers.hu_window import HUWindows
 from lungnet.layers.norms import NORMS
-from lungnet.layers.poolings import POOLINGS
 
 
 @pytest.mark.parametrize("name", sorted(NORMS))
@@ -50,47 +49,6 @@ def test_a_norm_brings_its_own_groups_to_mean_0_and_deviation_1(name, axes, feat
 def test_group_norm_takes_the_number_of_groups(features):
     assert NORMS["group"](groups=4).groups == 4
     assert NORMS["batch"](momentum=0.9).momentum == 0.9
-
-
-@pytest.mark.parametrize("name", sorted(POOLINGS))
-def test_a_pooling_halves_each_axis_upward_and_is_rebuilt(name, features):
-    layer = POOLINGS[name](features.ndim - 2, features.shape[-1])
-    y = np.asarray(layer(features))
-    space = features.shape[1:-1]
-    assert y.shape == (
-        len(features),
-        *(space if name == "none" else [-(-n // 2) for n in space]),
-        features.shape[-1],
-    )
-    again = type(layer).from_config(layer.get_config())
-    again.build(features.shape)
-    again.set_weights(layer.get_weights())
-    assert_array_equal(np.asarray(again(features)), y)
-
-
-@pytest.mark.parametrize("name", sorted(POOLINGS))
-def test_a_pooling_is_finite_in_half_precision_and_has_finite_gradients(
-    name, features, precision, gradients
-):
-    layer = POOLINGS[name](features.ndim - 2, features.shape[-1])
-    layer.build(features.shape)
-    assert all(np.isfinite(gradient).all() for gradient in gradients(layer, features))
-    # TensorFlow pools float16 volumes on GPUs only; its other half precision stands in for it.
-    with precision("mixed_float16" if features.ndim == 4 else "mixed_bfloat16"):
-        pooled = POOLINGS[name](features.ndim - 2, features.shape[-1])(features * 1000)
-        assert np.isfinite(np.asarray(pooled, np.float32)).all()
-
-
-def test_max_and_average_are_those_of_each_block(features):
-    space = features.ndim - 2
-    even = features[(slice(None), *[slice(0, 2 * (n // 2)) for n in features.shape[1:-1]])]
-    shape = [len(even)]
-    for n in even.shape[1:-1]:
-        shape += [n // 2, 2]
-    blocks = even.reshape(*shape, even.shape[-1])
-    axes = tuple(range(2, 2 + 2 * space, 2))
-    assert_array_equal(np.asarray(POOLINGS["max"](space, 16)(even)), blocks.max(axes))
-    assert_allclose(np.asarray(POOLINGS["average"](space, 16)(even)), blocks.mean(axes), atol=1e-6)
 
 
 def test_the_window_is_its_formula_and_clips():
