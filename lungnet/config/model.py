@@ -1,5 +1,6 @@
 """Settings of the network: what it looks at and how it is built."""
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -125,6 +126,44 @@ def _choice(name: str) -> ChoiceConfig:
     return ChoiceConfig(name=name)
 
 
+class ConvolutionConfig(Section):
+    """The convolutions of the plain network."""
+
+    kernel: Annotated[int, Field(ge=1, le=11)] = 3
+    """Voxels along each axis that it looks at."""
+
+    stride: Annotated[int, Field(ge=1, le=4)] = 1
+    """By how many voxels the first convolution of each stage moves; the first of all by so many
+    times `stem_stride`."""
+
+    padding: Literal["same", "valid"] = "same"
+    """`same`: zeros around the map, which keeps its size; `valid`: none, and the map shrinks."""
+
+    dilation: Annotated[int, Field(ge=1, le=16)] = 1
+    """Distance between the voxels that the kernel looks at; above 1 without strides only."""
+
+    groups: Annotated[int, Field(ge=1, le=2048)] = 1
+    """Groups of channels that do not see each other; the first convolution, which sees the windows,
+    has one."""
+
+    transposed: bool = False
+    """Backwards: strides enlarge the map, and `valid` lets it grow."""
+
+    @model_validator(mode="after")
+    def _keras_has_such_a_layer(self) -> "ConvolutionConfig":
+        if self.stride > 1 and self.dilation > 1:
+            raise ValueError(
+                f"dilation {self.dilation} does not go with stride {self.stride}; expected "
+                "dilation 1 or stride 1"
+            )
+        if self.transposed and self.groups > 1:
+            raise ValueError(
+                f"groups {self.groups} do not go with transposed; expected groups 1 or transposed "
+                "false"
+            )
+        return self
+
+
 class HeadConfig(Section):
     """Something else that the network learns from the same features, and what it weighs."""
 
@@ -157,6 +196,9 @@ class ModelConfig(Section):
 
     stem_stride: Annotated[int, Field(ge=1, le=4)] = 1
     """Stride of the first convolution; 2 saves seven eighths of the work in 3D."""
+
+    convolution: ConvolutionConfig = ConvolutionConfig()
+    """The convolutions of the `plain` network."""
 
     activation: ChoiceConfig = _choice("relu")
     """Name in ACTIVATIONS, and its options."""
@@ -202,6 +244,28 @@ class ModelConfig(Section):
         if len({head.name for head in heads}) < len(heads):
             raise ValueError("a head is there twice; expected each once, with one weight")
         return heads
+
+    @model_validator(mode="after")
+    def _convolution_fits_the_network(self) -> "ModelConfig":
+        convolution = self.convolution
+        if self.architecture != "plain" and convolution != ConvolutionConfig():
+            raise ValueError(f"convolution is for plain, not for {self.architecture}; leave it out")
+        if self.stem_stride > 1 and convolution.dilation > 1:
+            raise ValueError(
+                f"convolution.dilation {convolution.dilation} does not go with stem_stride "
+                f"{self.stem_stride}; expected dilation 1 or stem_stride 1"
+            )
+        if convolution.groups > 1 and len(self.channels) * self.blocks == 1:
+            raise ValueError("convolution.groups is for the second convolution; there is but one")
+        common = math.gcd(*self.channels)
+        if common % convolution.groups:
+            divisors = [n for n in range(1, common + 1) if common % n == 0]
+            nearest = min(divisors, key=lambda n: abs(n - convolution.groups))
+            raise ValueError(
+                f"convolution.groups {convolution.groups} do not divide channels "
+                f"{list(self.channels)}; the nearest that do are {nearest}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _only_what_was_taken_is_frozen(self) -> "ModelConfig":
