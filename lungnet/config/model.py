@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from lungnet.config.networks.paper_settings import with_paper_settings
 from lungnet.config.section import Section
 
 
@@ -184,15 +185,26 @@ class ModelConfig(Section):
     """The network between the window and the logit."""
 
     architecture: str = "plain"
-    """Name in ARCHITECTURES."""
+    """Name in ARCHITECTURES. `elu15` and `keras_io_3d` bring their own `channels`, `stem_stride`
+    and `global_pooling`, whatever is given; these two, `convnext` and `vit` also have the
+    activation, norm, pooling, hidden layers and dropout of their papers where none is given."""
 
     channels: Annotated[
         tuple[Annotated[int, Field(ge=1, le=2048)], ...], Field(min_length=1, max_length=8)
     ] = (16, 32, 64)
     """Feature maps of each stage; each stage but the last lowers the resolution by `pooling`."""
 
+    width: Annotated[float, Field(ge=0.01, le=4)] = 1.0
+    """What `channels` and `hidden` are multiplied by: rounded, at least 1, and multiples of the
+    groups of norm and convolution."""
+
     blocks: Annotated[int, Field(ge=1, le=8)] = 1
-    """Convolutions (plain) or residual blocks (resnet) in a stage."""
+    """Convolutions (plain), residual blocks (resnet, slices_2d), dense layers (densenet) or blocks
+    (convnext, vit) in a stage."""
+
+    squeeze_excitation: Annotated[int, Field(ge=0, le=64)] = 0
+    """Channels for each hidden unit of squeeze and excitation in residual blocks (resnet,
+    slices_2d), usually 16; 0 for none."""
 
     stem_stride: Annotated[int, Field(ge=1, le=4)] = 1
     """Stride of the first convolution; 2 saves seven eighths of the work in 3D."""
@@ -237,6 +249,11 @@ class ModelConfig(Section):
 
     frozen_epochs: Annotated[int, Field(ge=0, le=10_000)] = 0
     """First epochs in which the layers that were taken whole from `start_from` do not change."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_paper_brings_its_settings(cls, value: Any) -> Any:
+        return with_paper_settings(value)
 
     @field_validator("heads")
     @classmethod

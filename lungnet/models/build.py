@@ -15,9 +15,14 @@ from lungnet.layers import BAG_POOLINGS, GLOBAL_POOLINGS
 from lungnet.layers.centre_distance import CentreDistance
 from lungnet.layers.hu_window import HUWindows
 from lungnet.layers.scalars import StandardizedScalars
-from lungnet.models.architectures import ARCHITECTURES, LayerFactory
+from lungnet.models.architectures import ARCHITECTURES, LayerFactory, widened
 from lungnet.models.heads import HEADS
-from lungnet.models.input_sizes import check_last_map, check_outline, check_size
+from lungnet.models.input_sizes import (
+    check_architecture,
+    check_last_map,
+    check_outline,
+    check_size,
+)
 
 
 def build_model(config: ModelConfig, input_config: InputConfig) -> keras.Model:
@@ -42,6 +47,8 @@ def build_model(config: ModelConfig, input_config: InputConfig) -> keras.Model:
         ChoiceError: a name that is in no table, an option that a layer does not take, or an input
             too small.
     """
+    config = widened(config)
+    check_architecture(config, input_config)
     check_size(config, input_config)
     if input_config.kind != "nodule" and (config.heads or config.test_symmetries != "none"):
         key = "heads" if config.heads else "test_symmetries"
@@ -104,7 +111,8 @@ def _encoder(config: ModelConfig, input_config: InputConfig) -> keras.Model:
     x = HUWindows(input_config.windows_hu, name="window")(image)
     if input_config.centre_distance:
         x = CentreDistance(name="centre_distance")(x)
-    stages = choose(ARCHITECTURES, config.architecture, "model.architecture")(x, config, layers)
+    architecture = choose(ARCHITECTURES, config.architecture, "model.architecture")
+    stages = architecture(x, config, layers)
     features = _global_pooling(config, input_config, layers, stages[-1])
     if scalars:
         standardized = StandardizedScalars(
@@ -125,7 +133,8 @@ def _hidden(x: Any, config: ModelConfig, layers: LayerFactory) -> Any:
     """Fully connected layers, and dropout before each and before the head."""
     for number, units in enumerate(config.hidden, 1):
         name = f"hidden{number}"
-        x = keras.layers.Dropout(config.dropout, name=f"{name}_dropout")(x)
+        if not ARCHITECTURES[config.architecture].drops_once:
+            x = keras.layers.Dropout(config.dropout, name=f"{name}_dropout")(x)
         activation = layers.activation(f"{name}_activation")
         x = activation(keras.layers.Dense(units, kernel_initializer="he_normal", name=name)(x))
     return keras.layers.Dropout(config.dropout, name="dropout")(x)

@@ -8,9 +8,9 @@ import keras
 from lungnet.config.lookup import choose
 from lungnet.config.model import InputConfig, ModelConfig
 from lungnet.errors import ChoiceError
-from lungnet.layers.poolings import STRIDE
 from lungnet.layers.sizes import convolution_size, pooling_size, transposed_convolution_size
-from lungnet.models.architectures import ARCHITECTURES, LayerFactory
+from lungnet.models.architectures import ARCHITECTURES, Architecture, LayerFactory
+from lungnet.models.architectures.architecture import Voxels, pooling_stride
 from lungnet.models.architectures.plain import convolution_stride
 
 LENGTHS = range(8, 257)
@@ -28,11 +28,11 @@ def stage_sizes(config: ModelConfig, length: int, *, are_whole: bool = False) ->
         length: voxels of the input along the axis.
         are_whole: what `same` padding fills up at the end does not count as a voxel.
     """
-    convolution, pooling_stride = config.convolution, _pooling_stride(config)
+    convolution, stride_between = config.convolution, pooling_stride(config)
     sizes: list[int] = []
     for stage in range(1, len(config.channels) + 1):
         if stage > 1:
-            length = length // pooling_stride if are_whole else pooling_size(length, pooling_stride)
+            length = length // stride_between if are_whole else pooling_size(length, stride_between)
         for block in range(1, config.blocks + 1):
             stride = convolution_stride(config, stage, block)
             how = convolution.kernel, stride, convolution.padding, convolution.dilation
@@ -46,6 +46,22 @@ def stage_sizes(config: ModelConfig, length: int, *, are_whole: bool = False) ->
     return sizes
 
 
+def check_architecture(config: ModelConfig, input_config: InputConfig) -> None:
+    """It must take the dimensions, and use what is set.
+
+    Raises:
+        ChoiceError: it does not.
+    """
+    key, name, size = "model.architecture", config.architecture, input_config.size
+    architecture = choose(ARCHITECTURES, name, key)
+    if len(size) not in architecture.dimensions:
+        (dimensions,) = architecture.dimensions
+        raise ChoiceError(key, f"{name} is for {dimensions}D inputs; found input.size {list(size)}")
+    for setting in architecture.unused:
+        if getattr(config, setting) != ModelConfig.model_fields[setting].default:
+            raise ChoiceError(f"model.{setting}", f"is not used by {name}; leave it out")
+
+
 def check_size(config: ModelConfig, input_config: InputConfig) -> None:
     """Pooling, strides and kernels must leave at least one whole voxel.
 
@@ -54,18 +70,17 @@ def check_size(config: ModelConfig, input_config: InputConfig) -> None:
     Raises:
         ChoiceError: an axis is too short, or a map would have more than `LARGEST_MAP` voxels.
     """
-    least = 1 + bisect_left(
-        range(1, 1 << 60), 1, key=lambda length: min(stage_sizes(config, length, are_whole=True))
-    )
-    if min(input_config.size) < least:
+    size = input_config.size
+    least = _least_size(ARCHITECTURES[config.architecture], config, len(size))
+    if any(length < needed for length, needed in zip(size, least, strict=True)):
         is_valid = config.convolution.padding == "valid" and config.convolution.kernel > 1
         remedy = ", or model.convolution.padding same" if is_valid else ""
         raise ChoiceError(
             "input.size",
-            f"{list(input_config.size)} is too small for {len(config.channels)} stages; at least "
-            f"{least} voxels along each axis{remedy}",
+            f"{list(size)} is too small for {config.architecture} of {len(config.channels)} "
+            f"stages; at least {_voxels(least)} voxels along each axis{remedy}",
         )
-    largest = max(stage_sizes(config, max(input_config.size)))
+    largest = max(stage_sizes(config, max(size)))
     if largest > LARGEST_MAP:
         raise ChoiceError(
             "model.convolution.stride",
@@ -82,26 +97,44 @@ def check_outline(config: ModelConfig, input_config: InputConfig) -> None:
     """
     if not any(head.name == "outline" for head in config.heads):
         return
-    convolution = config.convolution
-    part = _pooling_stride(config) ** (len(config.channels) - 1)
-    first_stride = convolution_stride(config, 1, 1)
-    shrinks = convolution.padding == "valid" and convolution.kernel > 1
-    if first_stride > 1 or shrinks or any(length % part for length in input_config.size):
+    size = input_config.size
+    architecture = ARCHITECTURES[config.architecture]
+    if architecture.outline_multiples is None:
+        multiples = _multiples_of_stages(config, len(size))
+        remedy = "expected strides of 1 (model.stem_stride, model.convolution.stride), padding same"
+    else:
+        multiples = architecture.outline_multiples(config, len(size))
+        remedy = f"which {config.architecture} does not keep with such strides"
+    if multiples is None:
+        raise ChoiceError("model.heads", f"outline is drawn on the crop's own grid; {remedy}")
+    if any(length % part for length, part in zip(size, multiples, strict=True)):
         raise ChoiceError(
             "model.heads",
-            f"outline is drawn on the crop's own grid; expected strides of 1 (model.stem_stride "
-            f"times model.convolution.stride), found {first_stride}, padding same, found "
-            f"{convolution.padding}, and multiples of {part} in input.size, found "
-            f"{list(input_config.size)}",
+            f"outline is drawn on the crop's own grid; expected multiples of {_voxels(multiples)} "
+            f"in input.size, found {list(size)}",
         )
 
 
-def _pooling_stride(config: ModelConfig) -> int:
-    """Of the pooling between stages; one that is none is refused by the layer, with its key."""
-    if config.pooling.name == "none":
-        return 1
-    stride = config.pooling.options.get("stride", STRIDE)
-    return stride if isinstance(stride, int) and stride > 0 else 1
+def _least_size(architecture: Architecture, config: ModelConfig, dimensions: int) -> Voxels:
+    if architecture.least_size is not None:
+        return architecture.least_size(config, dimensions)
+    least = 1 + bisect_left(
+        range(1, 1 << 60), 1, key=lambda length: min(stage_sizes(config, length, are_whole=True))
+    )
+    return (least,) * dimensions
+
+
+def _multiples_of_stages(config: ModelConfig, dimensions: int) -> Voxels | None:
+    """None where the first map is not as large as the input."""
+    shrinks = config.convolution.padding == "valid" and config.convolution.kernel > 1
+    if convolution_stride(config, 1, 1) > 1 or shrinks:
+        return None
+    return (pooling_stride(config) ** (len(config.channels) - 1),) * dimensions
+
+
+def _voxels(counts: Voxels) -> int | list[int]:
+    """One number where all axes have the same."""
+    return counts[0] if len(set(counts)) == 1 else list(counts)
 
 
 def check_last_map(

@@ -5,6 +5,7 @@ What cannot be built is told with its key.
 
 import numpy as np
 import pytest
+from small_networks import ARCHITECTURE_LENGTHS, HALVED_BY_POOLING, architecture_case
 
 from lungnet.config.model import InputConfig, ModelConfig
 from lungnet.errors import ChoiceError
@@ -31,13 +32,23 @@ def config(**settings):
     return ModelConfig(**{"channels": (4, 8), **settings})
 
 
+def small_network(architecture, kind, **settings):
+    """Settings and an input that the architecture takes."""
+    shown = SHOWN[kind]
+    dimensions = len(shown.size)
+    if dimensions not in ARCHITECTURES[architecture].dimensions:
+        pytest.skip(f"{architecture} is not for {dimensions}D")
+    small, large_enough = architecture_case(architecture, f"{dimensions}D", **settings)
+    if architecture in ARCHITECTURE_LENGTHS:
+        shown = shown.model_copy(update={"size": large_enough.size})
+    return small, shown
+
+
 @pytest.mark.parametrize("kind", sorted(SHOWN))
 @pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
 def test_every_architecture_gives_a_logit_for_every_input(architecture, kind):
-    shown = SHOWN[kind]
-    network = build_model(
-        config(architecture=architecture, stem_stride=2, hidden=(5,), dropout=0.5), shown
-    )
+    settings, shown = small_network(architecture, kind, stem_stride=2, hidden=(5,), dropout=0.5)
+    network = build_model(settings, shown)
     outputs = network(some_inputs(shown), training=False)
     assert set(outputs) == ({"logit", "weights"} if shown.kind == "bag" else {"logit"})
     assert outputs["logit"].shape == (2, 1)
@@ -75,10 +86,10 @@ def test_the_encoder_is_shared_by_the_candidates_and_their_order_does_not_matter
 
 
 @pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
-@pytest.mark.parametrize("shown", ["bag", "nodule 2D"])
-def test_a_second_network_in_one_process_has_the_same_paths(architecture, shown):
-    settings = {"architecture": architecture, "hidden": (4,), "activation": "prelu"}
-    first, second = (build_model(config(**settings), SHOWN[shown]) for _ in range(2))
+@pytest.mark.parametrize("kind", ["bag", "nodule 2D"])
+def test_a_second_network_in_one_process_has_the_same_paths(architecture, kind):
+    case = small_network(architecture, kind, hidden=(4,), activation="prelu")
+    first, second = (build_model(*case) for _ in range(2))
     assert [v.path for v in first.weights] == [v.path for v in second.weights]
     assert len({v.path for v in first.weights}) == len(first.weights)
 
@@ -224,7 +235,7 @@ def test_an_input_too_small_for_its_stages_is_refused(settings, is_refused):
     assert caught.value.key == "input.size"
 
 
-@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+@pytest.mark.parametrize("architecture", HALVED_BY_POOLING)
 @pytest.mark.parametrize(("stride", "least"), [(1, 1), (3, 9), (4, 16), (7, 49)])
 def test_the_least_size_follows_from_the_stride_of_the_pooling(architecture, stride, least):
     options = {"name": "average", "options": {"window": 3, "stride": stride}}

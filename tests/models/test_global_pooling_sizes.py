@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from small_networks import HALVED_BY_POOLING
 
 from lungnet.config.load import load_experiment
 from lungnet.config.model import InputConfig, ModelConfig
 from lungnet.errors import ChoiceError, ConfigError
 from lungnet.layers import GLOBAL_POOLINGS
-from lungnet.models.architectures import ARCHITECTURES
 from lungnet.models.build import build_model
 
 YAML = """
@@ -35,7 +35,7 @@ def test_one_set_of_weights_answers_for_every_size_of_input(name, sizes):
         assert np.isfinite(other({"image": images})["logit"]).all()
 
 
-@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+@pytest.mark.parametrize("architecture", HALVED_BY_POOLING)
 @pytest.mark.parametrize(
     ("settings", "levels", "least"),
     [({}, (5,), 9), ({"stem_stride": 2}, (1, 2, 4), 13), ({"channels": (3, 3, 3)}, (4,), 13)],

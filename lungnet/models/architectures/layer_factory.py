@@ -25,7 +25,12 @@ class LayerFactory:
     dimensions: int
 
     def convolution(
-        self, name: str, channels: int, size: int = 3, stride: int = 1, **options: Any
+        self,
+        name: str,
+        channels: int,
+        size: int | tuple[int, ...] = 3,
+        stride: int = 1,
+        **options: Any,
     ) -> Any:
         """A convolution with `same` padding; its bias is left to the norm where there is one.
 

@@ -5,13 +5,15 @@ from typing import Any
 import keras
 
 from lungnet.config.model import ModelConfig
+from lungnet.models.architectures.architecture import Architecture
 from lungnet.models.architectures.layer_factory import LayerFactory
+from lungnet.models.architectures.squeeze_excitation import squeeze_excitation
 
 
 def resnet(x: Any, config: ModelConfig, layers: LayerFactory) -> list[Any]:
     """Stages of `blocks` pre-activation residual blocks, pooled between stages.
 
-    He et al. 2016, arXiv:1603.05027.
+    He et al. 2016, arXiv:1603.05027; with `squeeze_excitation`, SE-ResNet.
     """
     x = layers.convolution("stem_conv", config.channels[0], stride=config.stem_stride)(x)
     stages = []
@@ -31,6 +33,12 @@ def _block(x: Any, channels: int, layers: LayerFactory, name: str) -> Any:
         convolution = layers.convolution(f"{name}_conv{number}", channels)
         activation = layers.activation(f"{name}_activation{number}")
         inner = convolution(activation(layers.norm(f"{name}_norm{number}")(inner)))
+    if layers.config.squeeze_excitation:
+        ratio = layers.config.squeeze_excitation
+        inner = squeeze_excitation(inner, ratio, layers, f"{name}_excitation")
     is_same = x.shape[-1] == channels
     shortcut = x if is_same else layers.convolution(f"{name}_shortcut", channels, size=1)(x)
     return keras.layers.Add(name=f"{name}_add")([shortcut, inner])
+
+
+RESNET = Architecture(resnet, unused=())

@@ -92,7 +92,7 @@ def export_networks(
     """
     probe = batches.inputs(range(min(4, len(batches.cohort))))
     answering = [shown_network(experiment, network) for network in networks]
-    exports = [_exported(network) for network in answering]
+    exports = [exported(network) for network in answering]
     return exports, max(
         _difference(network, export, probe)
         for network, export in zip(answering, exports, strict=True)
@@ -131,7 +131,7 @@ def _difference(network: keras.Model, export: Any, probe: Inputs) -> float:
     return difference
 
 
-def _exported(network: keras.Model) -> Any:
+def exported(network: keras.Model) -> Any:
     """The network as an OpenVINO model.
 
     The converter's remarks are of no use to people and are dropped.

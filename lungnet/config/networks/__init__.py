@@ -1,0 +1,1 @@
+"""What is known of networks before one is built."""
