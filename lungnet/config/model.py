@@ -66,6 +66,10 @@ class InputConfig(Section):
     """Crops in a bag, best-ranked first; a scan with fewer is filled up with air that is masked
     out."""
 
+    positions: bool = False
+    """Where the candidates of a `bag` lie, in millimetres from their mean, as an input of their
+    own: for `model.bag_pooling: self_attention`."""
+
     spacing_mm: Annotated[float, Field(ge=0.5, le=8)] = 4.0
     """Voxel edge of a `volume` input in millimetres; crops keep the store's spacing."""
 
@@ -98,6 +102,8 @@ class InputConfig(Section):
 
     @model_validator(mode="after")
     def _bags_and_volumes_are_3d(self) -> "InputConfig":
+        if self.positions and self.kind != "bag":
+            raise ValueError(f"positions are of a bag's candidates, a {self.kind} has none")
         if self.kind != "nodule" and len(self.size) != 3:
             raise ValueError(
                 f"a {self.kind} is 3D: size needs three numbers, found {list(self.size)}"

@@ -27,7 +27,9 @@ def network_inputs(scan: Scan, input_config: InputConfig, view: View = STRAIGHT)
 
     Returns:
         `image`: int16 HU, shape (candidates, *size) for a bag, `size` for a volume; for a bag also
-        `present`: float32, shape (candidates,), 1 for a candidate and 0 for filling.
+        `present`: float32, shape (candidates,), 1 for a candidate and 0 for filling, and with
+        `input.positions` also `positions`: float32, shape (candidates, 3), patient millimetres
+        (x, y, z) from the mean of the candidates, 0 for filling.
     """
     if input_config.kind == "volume":
         volume = coarse_volume(scan, input_config.spacing_mm)
@@ -35,14 +37,18 @@ def network_inputs(scan: Scan, input_config: InputConfig, view: View = STRAIGHT)
     size = input_config.size[0], input_config.size[1], input_config.size[2]
     image = np.full((input_config.candidates, *size), AIR_HU, np.int16)
     present = np.zeros(input_config.candidates, np.float32)
+    positions = np.zeros((input_config.candidates, 3), np.float32)
     best = scan.candidates[: input_config.candidates]
     if best:
-        centres = to_voxels(scan.affine, [candidate.centre_mm for candidate in best])
+        centres_mm = np.array([candidate.centre_mm for candidate in best])
+        centres = to_voxels(scan.affine, centres_mm)
         z, y, x = size_to_cut(size, view)
         crops = scan.crops(centres + np.asarray(view.whole_shift), (z, y, x))
         image[: len(best)] = in_view(np.asarray(crops), size, view)
         present[: len(best)] = 1
-    return {"image": image, "present": present}
+        positions[: len(best)] = centres_mm - centres_mm.mean(0)
+    inputs: Inputs = {"image": image, "present": present}
+    return inputs | ({"positions": positions} if input_config.positions else {})
 
 
 def largest_diameter_mm(scan: Scan, input_config: InputConfig) -> float:

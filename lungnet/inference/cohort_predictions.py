@@ -92,7 +92,7 @@ def _judged(
         scalars = np.zeros((len(rows), 0), np.float32) if numbers is None else numbers[rows]
         inputs: dict[str, NDArray[Any]] = {
             name: np.stack([sample[name] for sample in samples])
-            for name in ("image", "present")
+            for name in ("image", "present", "positions")
             if name in samples[0]
         }
         if input_config.kind == "nodule":

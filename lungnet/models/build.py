@@ -32,7 +32,8 @@ def build_model(config: ModelConfig, input_config: InputConfig) -> keras.Model:
         `nodule`: `image` (batch, *size).
         `volume`: `image` (batch, z, y, x).
         `bag`: `image` (batch, candidates, z, y, x) and `present` (batch, candidates), 1 for a
-            candidate, 0 for filling.
+            candidate, 0 for filling; with `input.positions` also `positions` (batch, candidates,
+            3), millimetres from the candidates' mean.
         With `input.scalars` also `scalars` (batch, columns), NaN where missing.
 
     Outputs, by name: `logit` (batch, 1), the log-odds of malignancy before calibration; for bags
@@ -88,12 +89,23 @@ def _bag_model(config: ModelConfig, input_config: InputConfig) -> keras.Model:
     pooling = build_choice(
         BAG_POOLINGS, config.bag_pooling, "model.bag_pooling", name="bag_pooling"
     )
-    logit, weights = pooling(features, present)
+    takes_positions = getattr(pooling, "takes_positions", False)
+    if takes_positions != input_config.positions:
+        raise ChoiceError(
+            "input.positions",
+            f"is {str(input_config.positions).lower()}; expected "
+            f"{str(takes_positions).lower()} for model.bag_pooling {config.bag_pooling.name}",
+        )
+    positions = {}
+    if takes_positions:
+        positions = {"positions": keras.Input((count, 3), dtype="float32", name="positions")}
+    logit, weights = pooling(features, present, *positions.values())
     outputs = {
         "logit": keras.layers.Identity(name="logit")(logit),
         "weights": keras.layers.Identity(name="weights")(weights),
     }
-    return keras.Model({"image": image, "present": present, **scalars}, outputs, name="bag")
+    inputs = {"image": image, "present": present, **positions, **scalars}
+    return keras.Model(inputs, outputs, name="bag")
 
 
 def _scalar_input(input_config: InputConfig) -> dict[str, Any]:

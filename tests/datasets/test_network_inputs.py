@@ -77,6 +77,25 @@ def test_a_bag_holds_the_best_candidates_in_order_and_air_for_the_rest(prepared_
     assert fewer["present"].tolist() == [1, 1]
 
 
+def test_positions_are_millimetres_from_the_mean_and_0_for_filling(prepared_scan):
+    shown = BAG.model_copy(update={"positions": True})
+    positions = network_inputs(prepared_scan, shown)["positions"]
+    centres_mm = np.array([candidate.centre_mm for candidate in prepared_scan.candidates])
+    n = len(centres_mm)
+    assert positions.dtype == np.float32
+    assert positions.shape == (9, 3)
+    assert_allclose(positions[:n], centres_mm - centres_mm.mean(0), atol=1e-4)
+    assert not positions[n:].any()
+    assert "positions" not in network_inputs(prepared_scan, BAG)
+
+
+def test_a_scan_without_candidates_has_no_positions():
+    shown = BAG.model_copy(update={"positions": True})
+    inputs = network_inputs(scan_of(np.zeros((20, 20, 20), np.int16)), shown)
+    assert not inputs["positions"].any()
+    assert not inputs["present"].any()
+
+
 def test_a_crop_lies_around_its_candidate(prepared_scan):
     """The first candidate is at voxel (15.2, 20.5, 26.9).
 

@@ -26,9 +26,17 @@ def bag(bundle_of):
     return bundle_of("bag")
 
 
-@pytest.mark.parametrize("kind", ["bag", "volume"])
-def test_the_answer_is_that_of_keras_calibrated(kind, bundle_of, volumes):
-    path, network, experiment = bundle_of(kind)
+WITH_POSITIONS = {
+    "input": {"positions": True},
+    "model": {"bag_pooling": {"name": "self_attention", "options": {"units": 8, "heads": 2}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "sections"), [("bag", None), ("volume", None), ("bag", WITH_POSITIONS)]
+)
+def test_the_answer_is_that_of_keras_calibrated(kind, sections, bundle_of, volumes):
+    path, network, experiment = bundle_of(kind, sections=sections)
     predictor = Predictor(BundleNetwork(path))
     calibration = Calibration("temperature", 0.37, 0.0)
     for volume in volumes:
@@ -89,7 +97,7 @@ def test_the_size_of_the_largest_candidate_stands_beside_a_bag_and_other_numbers
     path, network, experiment = bundle_of("bag", sections={"input": scalars})
     with caplog.at_level("WARNING", "lungnet"):
         predictor = Predictor(BundleNetwork(path))
-    assert [r.getMessage() for r in caplog.records] == [
+    assert [r.getMessage() for r in caplog.records if r.name == "lungnet"] == [
         "age: not known in prediction, taken as missing; the network has learned to do without"
     ]
     scan = prepare(volumes[0], experiment.preparation)

@@ -1,4 +1,4 @@
-"""One battery over BAG_POOLINGS, and noisy-or against its product form."""
+"""One battery over BAG_POOLINGS, and each against its formula."""
 
 import numpy as np
 import pytest
@@ -11,6 +11,8 @@ from lungnet.layers.bag_poolings import BAG_POOLINGS
 NAMES = sorted(BAG_POOLINGS)
 BAGS, CANDIDATES, CHANNELS = 3, 5, 4
 SHAPES = (BAGS, CANDIDATES, CHANNELS), (BAGS, CANDIDATES)
+POSITIONS = np.random.default_rng(8).normal(0, 60, (BAGS, CANDIDATES, 3)).astype(np.float32)
+"""Millimetres, for those that look at them."""
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +40,13 @@ def bags(seed, scale=1.0):
     return features, present
 
 
-def run(layer, features, present):
-    logit, weights = layer(features, present)
+def places(layer, positions=POSITIONS):
+    """What the layer takes beside features and presence."""
+    return [positions] if getattr(layer, "takes_positions", False) else []
+
+
+def run(layer, features, present, positions=POSITIONS):
+    logit, weights = layer(features, present, *places(layer, positions))
     return np.asarray(logit, np.float64), np.asarray(weights, np.float64)
 
 
@@ -75,8 +82,10 @@ def test_an_empty_bag_has_a_finite_logit_that_the_features_do_not_move(name, lay
 def test_the_order_of_candidates_does_not_matter(layers, seed, order, name):
     features, present = bags(seed)
     logit, weights = run(layers[name], features, present)
-    moved, moved_weights = run(layers[name], features[:, order], present[:, order])
-    assert_allclose(moved, logit, atol=1e-5)
+    moved, moved_weights = run(
+        layers[name], features[:, order], present[:, order], POSITIONS[:, order]
+    )
+    assert_allclose(moved, logit, rtol=1e-5, atol=1e-5)
     assert_allclose(moved_weights, weights[:, order], atol=1e-5)
 
 
@@ -86,8 +95,9 @@ def test_absent_candidates_have_no_influence(layers, seed, filling, name):
     features, present = bags(seed)
     logit, weights = run(layers[name], features, present)
     filled = np.where(present[..., None] > 0, features, np.float32(filling))
-    other, other_weights = run(layers[name], filled, present)
-    assert_allclose(other, logit, atol=1e-5)
+    moved = np.where(present[..., None] > 0, POSITIONS, np.float32(filling))
+    other, other_weights = run(layers[name], filled, present, moved)
+    assert_allclose(other, logit, rtol=1e-5, atol=1e-5)
     assert_allclose(other_weights, weights, atol=1e-6)
     assert not weights[present == 0].any()
 
@@ -111,7 +121,7 @@ def test_a_bag_pooling_has_finite_gradients_for_empty_and_extreme_bags(
     name, scale, layers, gradients
 ):
     features, present = bags(2, scale)
-    found = gradients(layers[name], features, present)
+    found = gradients(layers[name], features, present, *places(layers[name]))
     assert all(np.isfinite(gradient).all() for gradient in found)
     assert not found[0][-1].any()
 
@@ -185,3 +195,72 @@ def test_attention_weighs_by_the_gated_softmax(layers):
     assert_allclose(
         logit, pooled @ layer.score.kernel.numpy() + layer.score.bias.numpy(), atol=1e-4
     )
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 9])
+def test_top_k_is_the_mean_of_the_k_highest_scores_and_weighs_them_alike(layers, k):
+    layer = BAG_POOLINGS["top_k"](k=k)
+    layer.build(*SHAPES)
+    layer.set_weights(layers["top_k"].get_weights())
+    features, present = bags(7)
+    scores = np.asarray(layer.score(features), np.float64)[..., 0]
+    logit, weights = run(layer, features, present)
+    for bag in range(BAGS - 1):
+        highest = np.sort(scores[bag][present[bag] > 0])[-k:]
+        assert_allclose(logit[bag, 0], highest.mean(), atol=1e-5)
+        assert_allclose(weights[bag][weights[bag] > 0], 1 / len(highest), rtol=1e-6)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 999), sharpness=st.floats(0.1, 50))
+def test_log_mean_exp_is_its_formula_and_lies_between_mean_and_maximum(layers, seed, sharpness):
+    layer = BAG_POOLINGS["log_mean_exp"](sharpness=sharpness)
+    layer.build(*SHAPES)
+    layer.set_weights(layers["log_mean_exp"].get_weights())
+    features, present = bags(seed)
+    scores = np.asarray(layer.score(features), np.float64)[..., 0]
+    logit, weights = run(layer, features, present)
+    for bag in np.flatnonzero(present.any(1)):
+        those = scores[bag][present[bag] > 0]
+        highest = those.max()
+        powers = np.exp(sharpness * (those - highest))
+        assert_allclose(logit[bag, 0], highest + np.log(powers.mean()) / sharpness, atol=1e-4)
+        assert those.mean() - 1e-4 <= logit[bag, 0] <= highest + 1e-4
+        assert_allclose(weights[bag][present[bag] > 0], powers / powers.sum(), atol=1e-4)
+
+
+def test_self_attention_looks_at_positions_and_a_candidate_twice_is_the_same(layers):
+    layer = layers["self_attention"]
+    features, present = bags(8)
+    present[0] = 1
+    logit, _ = run(layer, features, present)
+    moved, _ = run(layer, features, present, POSITIONS + np.float32([40, 0, 0]))
+    assert np.abs(moved - logit)[0] > 1e-3
+    assert moved[-1] == logit[-1]
+    # A candidate that is there twice says what it says alone.
+    alone, pair = (np.zeros(SHAPES[1], np.float32) for _ in range(2))
+    alone[:, 0], pair[:, :2] = 1, 1
+    first, _ = run(layer, features, alone)
+    twice = features.copy()
+    twice[:, 1] = twice[:, 0]
+    positions = POSITIONS.copy()
+    positions[:, 1] = positions[:, 0]
+    same, weights = run(layer, twice, pair, positions)
+    assert_allclose(same, first, atol=1e-4)
+    assert_allclose(weights[:, :2], 0.5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("top_k", {"k": 0}, "a whole number from 1"),
+        ("top_k", {"k": 0.5}, "a whole number from 1"),
+        ("log_mean_exp", {"sharpness": 0}, "above 0"),
+        ("log_mean_exp", {"sharpness": 101}, "above 0 to 100"),
+        ("self_attention", {"heads": 0}, "a whole number from 1"),
+        ("self_attention", {"units": 30}, "a multiple of heads"),
+    ],
+)
+def test_an_option_that_cannot_be_is_refused(name, options, words):
+    with pytest.raises(ValueError, match=words):
+        BAG_POOLINGS[name](**options)

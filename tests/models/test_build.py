@@ -25,6 +25,8 @@ def some_inputs(shown, n=2):
     rng = np.random.default_rng(1)
     bag = (shown.candidates,) if shown.kind == "bag" else ()
     inputs = {"image": rng.integers(-1024, 400, (n, *bag, *shown.size), np.int16)}
+    if shown.positions:
+        inputs["positions"] = rng.normal(0, 50, (n, *bag, 3)).astype(np.float32)
     return inputs | ({"present": np.ones((n, *bag), np.float32)} if bag else {})
 
 
@@ -69,10 +71,25 @@ def test_every_architecture_gives_a_logit_for_every_input(architecture, kind):
 )
 def test_every_row_of_every_table_builds_in_a_network(table, field, options):
     for name in table:
+        takes_positions = getattr(table[name], "takes_positions", False)
+        shown = SHOWN["bag"].model_copy(update={"positions": takes_positions})
         network = build_model(
-            config(**{field: {"name": name, "options": options.get(name, {})}}), SHOWN["bag"]
+            config(**{field: {"name": name, "options": options.get(name, {})}}), shown
         )
-        assert np.isfinite(network(some_inputs(SHOWN["bag"]))["logit"]).all(), name
+        assert np.isfinite(network(some_inputs(shown))["logit"]).all(), name
+
+
+@pytest.mark.parametrize(("name", "given"), [("self_attention", False), ("attention", True)])
+def test_positions_are_shown_where_the_bag_pooling_takes_them_and_only_there(name, given):
+    shown = SHOWN["bag"].model_copy(update={"positions": given})
+    with pytest.raises(ChoiceError, match=rf"expected .* for model.bag_pooling {name}$") as caught:
+        build_model(config(bag_pooling=name), shown)
+    assert caught.value.key == "input.positions"
+
+
+def test_positions_are_those_of_bags():
+    with pytest.raises(ValueError, match="a volume has none"):
+        InputConfig(kind="volume", size=(8, 8, 8), positions=True)
 
 
 def test_the_encoder_is_shared_by_the_candidates_and_their_order_does_not_matter():
