@@ -42,7 +42,8 @@ def torch_python() -> Path:
     python = folder / "bin" / "python"
     if not (folder / "whole").exists():
         venv.create(folder, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", TORCH, "numpy"], check=True)
+        install = [python, "-m", "pip", "install", "-q", TORCH, "numpy"]
+        subprocess.run(install, check=True)  # noqa: S603
         (folder / "whole").touch()
     return python
 
@@ -110,7 +111,8 @@ def memory(folder: Path) -> list[Row]:
 
 def _side(python: object, script: str, *args: object) -> "subprocess.Popen[str]":
     command = [str(python), str(HERE / script), *map(str, args)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)  # noqa: S603
 
 
 def _ask(side: "subprocess.Popen[str]") -> str:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import grain
@@ -43,7 +44,16 @@ PREPARATION = load_experiment(DEMO, []).preparation
 STEPS, SAMPLES = 8, 32
 BUDGET_BYTES = {"store": 2_000_000_000, "small": 1_000_000}
 SHAPE = {"store": (80, 80, 80), "small": (24, 24, 24)}
-waited_s = 0.0
+
+
+@dataclass
+class Stopwatch:
+    """Seconds that somebody waited."""
+
+    waited_s: float = 0.0
+
+
+WATCH = Stopwatch()
 
 
 class Timed(grain.IterDataset[Sample]):
@@ -57,17 +67,19 @@ class TimedIterator(grain.DatasetIterator[Sample]):
     """Of `Timed`."""
 
     def __next__(self) -> Sample:
-        global waited_s
+        """The next batch, timed."""
         start = time.perf_counter()
         try:
             return next(self._parent)
         finally:
-            waited_s += time.perf_counter() - start
+            WATCH.waited_s += time.perf_counter() - start
 
     def get_state(self) -> dict[str, object]:
+        """Of what is timed."""
         return self._parent.get_state()
 
     def set_state(self, state: dict[str, object]) -> None:
+        """Of what is timed."""
         self._parent.set_state(state)
 
 
@@ -75,6 +87,7 @@ class TimedBatches(TaskBatches):
     """Batches that tell how long they were waited for."""
 
     def training(self, epochs: range, skipped: int = 0) -> grain.IterDataset[Sample]:
+        """As `TaskBatches`, timed."""
         return Timed(super().training(epochs, skipped))
 
 
@@ -156,14 +169,13 @@ def main() -> None:
 
     def answer(_: object) -> None:
         """Tell of an epoch, and wait to be asked for the next."""
-        global waited_s
         nonlocal last
         spent_s = time.perf_counter() - last
         step_s = spent_s / batches.schedule.steps
-        print(step_s, waited_s / spent_s, status_bytes("VmHWM"), flush=True)
+        print(step_s, WATCH.waited_s / spent_s, status_bytes("VmHWM"), flush=True)
         if not sys.stdin.readline():
             sys.exit()
-        waited_s, last = 0.0, time.perf_counter()
+        WATCH.waited_s, last = 0.0, time.perf_counter()
 
     sys.stdin.readline()
     with tempfile.TemporaryDirectory() as folder:
