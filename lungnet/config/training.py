@@ -205,5 +205,9 @@ class EvaluationConfig(Section):
     """Fitted on logits of patients that were not trained on: the validation patients, or those of
     the inner folds. `platt` moves the logit as well as stretching it."""
 
+    random_passes: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Further answers with dropout, RReLU and noise left on, each seeded; `predictions.csv` then
+    has the mean and the spread of their probabilities. The report is of the answer without."""
+
     bootstrap: Annotated[int, Field(ge=100, le=100_000)] = 2000
     """Resamplings of patients behind an interval."""

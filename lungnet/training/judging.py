@@ -15,6 +15,7 @@ from lungnet.datasets.schedule import Schedule
 from lungnet.datasets.targets import LOGIT
 from lungnet.evaluation.calibration import Calibration, fit_calibration
 from lungnet.files import canonical_hash
+from lungnet.models.random_passes import random_passes
 from lungnet.models.symmetries import averaged_over_symmetries
 from lungnet.run_folder import TEST, TRAIN, VALIDATION, RunFolder
 from lungnet.training.continued_run import take_last_weights
@@ -41,6 +42,8 @@ class Judgement:
         unseen: samples whose logits fitted the calibration: members that never trained on them
             gave these.
         unseen_logits: the mean over such members, shape (len(unseen),).
+        passes: logits with the random layers on, the mean over the members, shape (passes,
+            len(rows)).
         calibration: what was fitted.
     """
 
@@ -51,6 +54,7 @@ class Judgement:
     member_logits: NDArray[np.float64]
     unseen: NDArray[np.int64]
     unseen_logits: NDArray[np.float64]
+    passes: NDArray[np.float64]
     calibration: Calibration = field(default_factory=Calibration)
 
 
@@ -71,6 +75,7 @@ def pass_judgement(
     total: Outputs = {}
     unseen_sum, unseen_count = np.zeros(len(plan.cohort)), np.zeros(len(plan.cohort))
     trained, member_logits = [], []
+    passes = np.zeros((plan.experiment.evaluation.random_passes, len(asked)))
     for member in judge.members:
         batches = member_batches(plan, member)
         trained.append(_fit(plan, member, run, batches, epoch_done))
@@ -80,6 +85,7 @@ def pass_judgement(
         outputs = predict(network, batches, rows.tolist()) if len(rows) else {}
         for name, values in outputs.items():
             total[name] = total.get(name, 0.0) + values[: len(asked)] / len(judge.members)
+        passes += _passes(plan, member, network, batches, asked) / len(judge.members)
         if outputs:
             member_logits.append(outputs[LOGIT][: len(asked), 0])
         if len(unseen):
@@ -88,7 +94,22 @@ def pass_judgement(
     calibrating = np.flatnonzero(unseen_count)
     logits = unseen_sum[calibrating] / unseen_count[calibrating]
     by_member = np.stack(member_logits, 1) if member_logits else np.empty((0, 0))
-    return Judgement(judge, tuple(trained), asked, total, by_member, calibrating, logits)
+    return Judgement(judge, tuple(trained), asked, total, by_member, calibrating, logits, passes)
+
+
+def _passes(
+    plan: TrainingPlan,
+    member: Member,
+    network: keras.Model,
+    batches: TaskBatches,
+    asked: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """A member's logits with its random layers on, shape (passes, len(asked))."""
+    count = plan.experiment.evaluation.random_passes
+    if not count or not len(asked):
+        return np.zeros((count, len(asked)))
+    inputs = (sample[0] for sample in batches.plain(asked.tolist()))
+    return random_passes(network, inputs, count, member_seed(plan.experiment, member.name))
 
 
 def calibrated(plan: TrainingPlan, judgements: Sequence[Judgement]) -> list[Judgement]:

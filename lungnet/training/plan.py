@@ -20,6 +20,7 @@ from lungnet.datasets.volume_view import reach_voxels
 from lungnet.errors import ChoiceError, ConfigError, InputError
 from lungnet.files import canonical_hash
 from lungnet.models.bundle import open_bundle
+from lungnet.models.random_passes import is_random
 from lungnet.run_folder import TEST, TRAIN, VALIDATION
 from lungnet.seeds import derive
 from lungnet.training.fit import new_network
@@ -184,6 +185,12 @@ def make_plan(experiment: Experiment, folder: Path | None = None) -> TrainingPla
     try:
         _check_unseen(experiment)
         network = new_network(model, input_config, 0)
+        if experiment.evaluation.random_passes and not is_random(network):
+            raise ChoiceError(
+                "evaluation.random_passes",
+                "do nothing where no layer is random; expected dropout, rrelu or a noisy "
+                "activation, or 0 passes",
+            )
         keeping = Keeping(
             round(experiment.data.memory_gb * 1e9),
             folder or Path(tempfile.gettempdir()),

@@ -52,6 +52,10 @@ def predictions_table(
         for number in range(members.shape[1]):
             table[f"logit_{number:02d}"] = members[:, number]
             columns.append(f"logit_{number:02d}")
+    if len(judgement.passes):
+        probabilities = judgement.calibration.apply(judgement.passes)
+        table["passes_mean"], table["passes_spread"] = probabilities.mean(0), probabilities.std(0)
+        columns += ["passes_mean", "passes_spread"]
     if brightness is not None:
         table["diameter_and_brightness"] = diameter_and_brightness(
             cohort.table["diameter_mm"].to_numpy(np.float64),

@@ -251,3 +251,26 @@ def test_settings_that_do_not_go_together_are_refused_before_any_work(
 def test_what_is_no_setting_is_refused(experiment_of, sections):
     with pytest.raises(ValidationError):
         experiment_of(**sections)
+
+
+def test_random_passes_stand_in_the_predictions_beside_the_plain_answer(
+    experiment_of, tmp_path, quiet
+):
+    from lungnet.training.train import train
+
+    tables = []
+    for passes in (0, 8):
+        experiment = experiment_of(training={"epochs": 2}, evaluation={"random_passes": passes})
+        train(experiment, tmp_path / str(passes), resume=False, epoch_done=quiet)
+        tables.append(pd.read_csv(tmp_path / str(passes) / "predictions.csv"))
+    without, with_passes = tables
+    assert_array_equal = np.testing.assert_array_equal
+    assert_array_equal(without["probability"], with_passes["probability"])
+    assert (with_passes["passes_spread"] > 0).all()
+    assert with_passes["passes_mean"].between(0, 1).all()
+    assert "passes_mean" not in without
+    still = experiment_of(
+        model={"activation": "relu", "dropout": 0}, evaluation={"random_passes": 2}
+    )
+    with pytest.raises(ConfigError, match=r"random_passes do nothing where no layer is random"):
+        train(still, tmp_path / "still", resume=False, epoch_done=quiet)
