@@ -3,10 +3,14 @@
     python -m scripts.studies.nodules --alone RUN... --with-diameter RUN... --out PAGE ...
 
 Each RUN is a folder of `lungnet train configs/nodule.yaml` with another seed; those of `--alone`
-were trained with `--set input.scalars=[]`. Nothing is chosen here: all figures are out of fold.
+were trained with `--set input.scalars=[]`, those of `--less` with the seed of the first
+`--with-diameter`, one network a fold, and without what their name says; `--second` is the folder
+of `lungnet evaluate` on nodules of other patients. Nothing is chosen here: all figures are out of
+fold, or of patients that were never seen.
 """
 
 import argparse
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +21,7 @@ from scipy.special import expit
 from scipy.stats import spearmanr
 
 from lungnet.config.model import ATTRIBUTES
-from lungnet.evaluation.intervals import Interval
+from lungnet.evaluation.intervals import Interval, roc_auc, roc_auc_gain
 from lungnet.evaluation.metrics import Metrics, evaluate_table
 from lungnet.evaluation.predictions import read_predictions
 from lungnet.evaluation.scoring_config import ScoringConfig
@@ -37,6 +41,8 @@ def main() -> None:
     parser.add_argument("--annotations", type=Path, required=True)
     parser.add_argument("--alone", type=Path, nargs="+", required=True)
     parser.add_argument("--with-diameter", type=Path, nargs="+", required=True)
+    parser.add_argument("--less", type=Path, nargs="*", default=[])
+    parser.add_argument("--second", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     lines = [HEAD]
@@ -46,6 +52,10 @@ def main() -> None:
     lines += ["", "## By number of readers", "", *_by_readers(_joined(tables))]
     lines += ["", "## The readers' other ratings", "", *_attributes(tables, args)]
     lines += ["", "## Outlines", "", *_outlines(tables)]
+    if args.less:
+        lines += ["", "## What each part is good for", "", *_ablation(tables[0], args.less)]
+    if args.second:
+        lines += ["", "## Nodules of other patients", "", *_second(args.second)]
     write_text(args.out, "\n".join(lines) + "\n")
 
 
@@ -77,7 +87,7 @@ def _skill(runs: list[Path]) -> Iterator[str]:
             )
         yield _row("the run's ensemble", run.name, evaluate_table(table, SCORING))
     if len(tables) > 1:
-        yield _row("all of them", "all", evaluate_table(_joined(tables), SCORING))
+        yield _row("all networks", "all", evaluate_table(_joined(tables), SCORING))
     metrics = evaluate_table(tables[0], SCORING)
     diameter, both = metrics.largest_diameter, metrics.diameter_and_brightness
     assert diameter is not None
@@ -195,6 +205,47 @@ def _nodules(scan: pd.DataFrame) -> Iterator[pd.DataFrame]:
         left = [i for i in left if i not in together]
         if 2 <= len(together) <= 4:
             yield scan.iloc[together]
+
+
+def _ablation(whole: pd.DataFrame, runs: list[Path]) -> Iterator[str]:
+    """Runs without one part each, against one network with all of them on the same folds."""
+    yield (
+        "One network a fold, with the diameter, on the folds of the first seed; the difference is "
+        "paired by patient."
+    )
+    yield ""
+    yield "| without | AUC | difference from the whole recipe |"
+    yield "|---|---|---|"
+    whole = whole.set_index("series_uid")
+    patients = pd.factorize(whole["patient_id"])[0]
+    labels, reference = whole["label"].to_numpy(), pd.to_numeric(whole["logit_00"]).to_numpy()
+    yield f"| nothing | {_text(roc_auc(labels, reference, patients))} | |"
+    for run in runs:
+        logits = _predictions(run).set_index("series_uid").loc[whole.index, "logit"]
+        scores = pd.to_numeric(logits).to_numpy()
+        gain = roc_auc_gain(labels, scores, reference, patients)
+        what = run.name.removeprefix("less-").replace("_", " ")
+        yield f"| {what} | {_text(roc_auc(labels, scores, patients))} | {_text(gain, sign='+')} |"
+
+
+def _second(folder: Path) -> Iterator[str]:
+    metrics = json.loads((folder / "metrics.json").read_text())
+    yield (
+        f"{metrics['n']} nodules of patients that this model never saw, {metrics['positives']} of "
+        "them malignant in the opinion of one reader; images alone, trained on the nodules of all "
+        "other patients."
+    )
+    yield ""
+    yield "| figure | value |"
+    yield "|---|---|"
+    for name in ("roc_auc", "accuracy", "log_loss", "ece"):
+        yield f"| {name} | {_text(Interval(*_three(metrics[name])))} |"
+    diameter = metrics["baselines"]["largest_diameter"]["roc_auc"]
+    yield f"| roc_auc of the diameter | {_text(Interval(*_three(diameter)))} |"
+
+
+def _three(figure: dict[str, float]) -> tuple[float, float, float]:
+    return figure["value"], figure["low"], figure["high"]
 
 
 def _outlines(tables: list[pd.DataFrame]) -> Iterator[str]:
