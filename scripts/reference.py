@@ -27,7 +27,8 @@ from pydantic_core import PydanticUndefined
 from lungnet import errors
 from lungnet.cli import main as program
 from lungnet.config.experiment import Experiment
-from lungnet.config.model import ChoiceConfig, HeadConfig, ScalarConfig
+from lungnet.config.lookup import ChoiceConfig
+from lungnet.config.model import HeadConfig, ScalarConfig
 from lungnet.inference import Prediction, ScoredCandidate, ScoredPlace
 from lungnet.inference.nodule_crop import PLACE_REASONS
 from lungnet.intake import SeriesRow, reasons
@@ -319,10 +320,12 @@ def _choices() -> Iterator[str]:
     from lungnet.datasets.cohort_kinds import COHORT_KINDS
     from lungnet.layers import ACTIVATIONS, BAG_POOLINGS, GLOBAL_POOLINGS, NORMS, POOLINGS
     from lungnet.models.architectures import ARCHITECTURES
+    from lungnet.models.heads import OUTPUTS
 
     tables: dict[str, tuple[str, Iterable[str]]] = {
         "data.kind": ("COHORT_KINDS", COHORT_KINDS),
         "model.architecture": ("ARCHITECTURES", ARCHITECTURES),
+        "model.output": ("OUTPUTS", OUTPUTS),
         "model.activation": ("ACTIVATIONS", ACTIVATIONS),
         "model.norm": ("NORMS", NORMS),
         "model.pooling": ("POOLINGS", POOLINGS),

@@ -57,6 +57,7 @@ class Experiment(Section):
             "input.kind bag": self.input.kind == "bag",
             "input.scalars": bool(self.input.scalars),
             "model.heads": bool(self.model.heads),
+            "model.output": self.model.output.name != "logit",
             "training.loss.balance": self.training.loss.balance,
         }
         conflicts = [name for name, is_set in in_the_way.items() if is_set]

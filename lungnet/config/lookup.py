@@ -1,13 +1,48 @@
-"""A name looked up in a table of choices; the error names the nearest right one."""
+"""A choice by its name, looked up in a table; the error names the nearest right one."""
 
 import difflib
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from lungnet.config.model import ChoiceConfig
+from pydantic import BeforeValidator, Field, model_validator
+
+from lungnet.config.section import Section
 from lungnet.errors import ChoiceError
 
 Row = TypeVar("Row")
+
+
+def _plain_option(value: Any) -> Any:
+    """One sentence where pydantic would tell of each type that it tried."""
+    is_list = isinstance(value, list | tuple) and all(type(number) is int for number in value)
+    if not (is_list or isinstance(value, bool | int | float | str)):
+        raise ValueError("no option; expected a number, a word, true, false or a list of integers")
+    return value
+
+
+Option = Annotated[bool | int | float | str | tuple[int, ...], BeforeValidator(_plain_option)]
+
+
+class NamedSection(Section):
+    """One whose name alone will do."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_name_alone_will_do(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+
+class ChoiceConfig(NamedSection):
+    """A row of a table with its options.
+
+    ACTIVATIONS, NORMS, POOLINGS, GLOBAL_POOLINGS or BAG_POOLINGS.
+    """
+
+    name: str
+    """Name in the table."""
+
+    options: dict[str, Option] = Field(default_factory=dict)
+    """Arguments of the layer, where its defaults should not hold."""
 
 
 def choose(table: Mapping[str, Row], name: str, key: str) -> Row:

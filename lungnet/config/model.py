@@ -3,21 +3,11 @@
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from lungnet.config.lookup import ChoiceConfig, NamedSection
 from lungnet.config.networks.paper_settings import with_paper_settings
 from lungnet.config.section import Section
-
-
-def _plain_option(value: Any) -> Any:
-    """One sentence where pydantic would tell of each type that it tried."""
-    is_list = isinstance(value, list | tuple) and all(type(number) is int for number in value)
-    if not (is_list or isinstance(value, bool | int | float | str)):
-        raise ValueError("no option; expected a number, a word, true, false or a list of integers")
-    return value
-
-
-Option = Annotated[bool | int | float | str | tuple[int, ...], BeforeValidator(_plain_option)]
 
 Window = tuple[float, float]
 
@@ -33,6 +23,14 @@ ATTRIBUTES: dict[str, tuple[int, int]] = {
 }
 """The ratings that LIDC-IDRI's readers gave beside malignancy: lowest and highest (McNitt-Gray et
 al. 2007, doi:10.1016/j.acra.2007.07.021)."""
+
+
+RATINGS = (1, 2, 3, 4, 5)
+"""Of malignancy, by the same readers: 1 is highly unlikely, 5 highly suspicious; the positive label
+is a rating above the third."""
+
+RATINGS_OUTPUT = "ratings"
+"""Output of a network that learns their distribution."""
 
 
 class ScalarConfig(Section):
@@ -111,24 +109,6 @@ class InputConfig(Section):
         return self
 
 
-class ChoiceConfig(Section):
-    """A row of a table with its options.
-
-    ACTIVATIONS, NORMS, POOLINGS, GLOBAL_POOLINGS or BAG_POOLINGS.
-    """
-
-    name: str
-    """Name in the table."""
-
-    options: dict[str, Option] = Field(default_factory=dict)
-    """Arguments of the layer, where its defaults should not hold."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _a_name_alone_will_do(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
-
-
 def _choice(name: str) -> ChoiceConfig:
     return ChoiceConfig(name=name)
 
@@ -171,7 +151,7 @@ class ConvolutionConfig(Section):
         return self
 
 
-class HeadConfig(Section):
+class HeadConfig(NamedSection):
     """Something else that the network learns from the same features, and what it weighs."""
 
     name: str
@@ -181,10 +161,16 @@ class HeadConfig(Section):
     weight: Annotated[float, Field(gt=0, le=100)] = 0.3
     """Of its loss, where that of malignancy weighs 1."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _a_name_alone_will_do(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
+
+class OutputConfig(HeadConfig):
+    """What malignancy is told as; in each case evaluation takes the probability of the label."""
+
+    name: str = "logit"
+    """Name in OUTPUTS: `logit`, or the distribution of the readers' ratings 1 to 5 as `softmax` or
+    `ordinal`, from which the logit is that of a rating above 3."""
+
+    weight: Annotated[float, Field(gt=0, le=100)] = 1.0
+    """Of the cross-entropy against the readers' ratings, where that of the label weighs 1."""
 
 
 class ModelConfig(Section):
@@ -241,6 +227,9 @@ class ModelConfig(Section):
     bag_pooling: ChoiceConfig = _choice("noisy_or")
     """How the candidates' evidence becomes the patient's; used by `bag` inputs only."""
 
+    output: OutputConfig = OutputConfig()
+    """What malignancy is told as."""
+
     heads: tuple[HeadConfig, ...] = ()
     """Further outputs of a `nodule` network, learned where the cohort knows their truth and shown
     in predictions."""
@@ -260,6 +249,12 @@ class ModelConfig(Section):
     @classmethod
     def _a_paper_brings_its_settings(cls, value: Any) -> Any:
         return with_paper_settings(value)
+
+    def learned_outputs(self) -> tuple[HeadConfig, ...]:
+        """What is learned beside the logit: the heads, and the distribution of ratings."""
+        if self.output.name == "logit":
+            return self.heads
+        return (*self.heads, HeadConfig(name=RATINGS_OUTPUT, weight=self.output.weight))
 
     @field_validator("heads")
     @classmethod

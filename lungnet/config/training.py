@@ -148,7 +148,7 @@ class AugmentationConfig(Section):
     mixup: Annotated[float, Field(ge=0, le=4)] = 0.0
     """Blend each sample with another, HU and target alike; the shares are drawn from
     Beta(mixup, mixup) and the sample keeps the larger (Zhang et al. 2018, arXiv:1710.09412). Not
-    for bags, nor with `input.scalars`, `model.heads` or `training.loss.balance`."""
+    for bags, nor with `input.scalars`, `model.heads`, `model.output` or `training.loss.balance`."""
 
     @model_validator(mode="after")
     def _nothing_is_set_in_vain(self) -> "AugmentationConfig":

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lungnet.config.data import DataConfig
-from lungnet.config.model import InputConfig
+from lungnet.config.model import RATINGS, InputConfig
 from lungnet.config.preparation import PreparationConfig
 from lungnet.datasets.view import View
 
@@ -18,6 +18,10 @@ Inputs = dict[str, NDArray[np.generic]]
 
 Reader = Callable[[int, View], Inputs]
 """(row of the table, how it is looked at) to the sample's image and what else is cut with it."""
+
+
+RATING_SHARES = tuple(f"rating_share_{rating}" for rating in RATINGS)
+"""Columns of a cohort's table: the share of a sample's readers who gave each rating."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +33,8 @@ class Cohort:
             `diameter_mm` (largest candidate's or the nodule's; NaN where unknown), `pixel_hash`
             (equal where the HU are), the columns that `DataConfig.cohort_columns` names, and where
             the cohort knows more, further columns: `rating` (the readers' mean malignancy as 0..1),
-            `readers`, `fold`, `source_series_uid` (of the scan that a nodule lies in), each of
-            ATTRIBUTES (as 0..1).
+            `readers`, each of RATING_SHARES, `fold`, `source_series_uid` (of the scan that a
+            nodule lies in), each of ATTRIBUTES (as 0..1).
         read: what the network is shown of a row in a view; where the cohort knows it also
             `outline`, float32 of the image's shape, 1 in the nodule, 0 beside it.
         is_synthetic: whether any of it was made by a program rather than scanned.

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lungnet.config.model import ATTRIBUTES, InputConfig
-from lungnet.datasets.cohort import Inputs
+from lungnet.config.model import ATTRIBUTES, RATINGS_OUTPUT, InputConfig
+from lungnet.datasets.cohort import RATING_SHARES, Inputs
 from lungnet.errors import ChoiceError
 
 LOGIT, OUTLINE = "logit", "outline"
 
-TRUTH = frozenset({"label", "rating", "readers", "fold", *ATTRIBUTES})
+TRUTH = frozenset({"label", "rating", "readers", "fold", *RATING_SHARES, *ATTRIBUTES})
 """Columns of a cohort that come from the readers who gave the label, or from the split."""
 
 
@@ -57,7 +57,8 @@ def cohort_targets(
         soft_share: of the readers' mean rating in malignancy's target.
 
     Raises:
-        ChoiceError: a scalar that is no column of numbers, or has no logarithm.
+        ChoiceError: a scalar that is no column of numbers, or has no logarithm; ratings are to be
+            learned and nobody rated.
     """
     label = table["label"].to_numpy(np.float64)
     rating = table.get("rating", pd.Series(np.nan, table.index)).to_numpy(np.float64)
@@ -68,11 +69,25 @@ def cohort_targets(
     if "diameter" in heads:
         diameter = table["diameter_mm"].to_numpy(np.float64)
         numbers["diameter"] = np.log(np.where(diameter > 0, diameter, np.nan))[:, None]
+    if RATINGS_OUTPUT in heads:
+        numbers[RATINGS_OUTPUT] = _rating_shares(table)
     return Targets(
         {name: values.astype(np.float32) for name, values in numbers.items()},
         OUTLINE in heads,
         scalar_columns(table, input_config),
     )
+
+
+def _rating_shares(table: pd.DataFrame) -> NDArray[np.float64]:
+    """Of the readers of each sample, shape (samples, ratings); NaN where nobody rated."""
+    shares = table.reindex(columns=list(RATING_SHARES)).to_numpy(np.float64)
+    if np.isnan(shares).all():
+        raise ChoiceError(
+            "model.output",
+            "learns the readers' ratings of malignancy, and the cohort has none; expected logit, "
+            "or nodules with malignancy_ratings",
+        )
+    return shares
 
 
 def scalar_columns(table: pd.DataFrame, input_config: InputConfig) -> NDArray[np.float32] | None:

@@ -16,7 +16,7 @@ from lungnet.layers.centre_distance import CentreDistance
 from lungnet.layers.hu_window import HUWindows
 from lungnet.layers.scalars import StandardizedScalars
 from lungnet.models.architectures import ARCHITECTURES, LayerFactory, widened
-from lungnet.models.heads import HEADS
+from lungnet.models.heads import HEADS, OUTPUTS
 from lungnet.models.input_sizes import (
     check_architecture,
     check_last_map,
@@ -38,7 +38,8 @@ def build_model(config: ModelConfig, input_config: InputConfig) -> keras.Model:
 
     Outputs, by name: `logit` (batch, 1), the log-odds of malignancy before calibration; for bags
     also `weights` (batch, candidates), each candidate's share in the answer; for nodules one for
-    each of `model.heads`, as described there.
+    each of `model.heads`, as described there, and with `model.output` `softmax` or `ordinal` also
+    `ratings` (batch, 5), the log-probability of each of the readers' ratings.
 
     Args:
         config: the network.
@@ -51,8 +52,13 @@ def build_model(config: ModelConfig, input_config: InputConfig) -> keras.Model:
     config = widened(config)
     check_architecture(config, input_config)
     check_size(config, input_config)
-    if input_config.kind != "nodule" and (config.heads or config.test_symmetries != "none"):
-        key = "heads" if config.heads else "test_symmetries"
+    of_nodules = {
+        "heads": bool(config.heads),
+        "test_symmetries": config.test_symmetries != "none",
+        "output": config.output.name != "logit",
+    }
+    if input_config.kind != "nodule" and any(of_nodules.values()):
+        key = next(name for name, is_set in of_nodules.items() if is_set)
         raise ChoiceError(f"model.{key}", f"is for nodules, not for a {input_config.kind}")
     check_outline(config, input_config)
     try:
@@ -70,7 +76,8 @@ def _image_model(config: ModelConfig, input_config: InputConfig) -> keras.Model:
     inputs = {"image": keras.Input(input_config.size, dtype="int16", name="image")}
     inputs |= _scalar_input(input_config)
     encoded = _encoder(config, input_config)(inputs)
-    outputs = {"logit": keras.layers.Dense(1, name="score")(encoded["features"])}
+    output = choose(OUTPUTS, config.output.name, "model.output.name")
+    outputs = output(encoded["features"])
     outputs |= {head.name: encoded[head.name] for head in config.heads}
     named = {name: keras.layers.Identity(name=name)(value) for name, value in outputs.items()}
     return keras.Model(inputs, named, name=input_config.kind)

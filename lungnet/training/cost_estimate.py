@@ -134,7 +134,7 @@ def _trial(plan: TrainingPlan, batches: TaskBatches, steps: int) -> _Trial:
             part,
             task,
             (optimizer, training),
-            experiment.model.heads,
+            experiment.model.learned_outputs(),
             lambda _: times.append(time.monotonic()),
         )
     first_s, epoch_s = np.diff(times).tolist()

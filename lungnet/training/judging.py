@@ -197,7 +197,7 @@ def _fit(
         batches,
         task,
         recipe,
-        experiment.model.heads,
+        experiment.model.learned_outputs(),
         lambda row: epoch_done(member.name, row),
     )
 

@@ -113,7 +113,8 @@ class TrainingPlan:
         ]
         if self.cohort.knows_outlines:
             learnable.append(OUTLINE)
-        return [head.name for head in self.experiment.model.heads if head.name in learnable]
+        names = [head.name for head in self.experiment.model.learned_outputs()]
+        return [name for name in names if name in learnable]
 
     def data_hashes(self) -> dict[str, str]:
         """What a run is bound to beside its configuration, by what people call it."""
@@ -197,7 +198,7 @@ def make_plan(experiment: Experiment, folder: Path | None = None) -> TrainingPla
             reach_voxels(experiment.training.augmentation, input_config.size),
         )
         cohort = load_cohort(experiment.data, input_config, experiment.preparation, keeping)
-        heads = [head.name for head in model.heads]
+        heads = [head.name for head in model.learned_outputs()]
         share = experiment.training.loss.soft_targets
         targets = cohort_targets(cohort.table, input_config, heads, share)
         splits = draw_splits(cohort.table, experiment.data, experiment.seed)

@@ -3,7 +3,9 @@
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import softmax
 
+from lungnet.config.model import RATINGS, RATINGS_OUTPUT
 from lungnet.datasets.brightness import centre_brightness, diameter_and_brightness
 from lungnet.datasets.cohort import Cohort
 from lungnet.datasets.targets import LOGIT, OUTLINE
@@ -95,6 +97,10 @@ def _of_heads(cohort: Cohort, judgement: Judgement) -> dict[str, NDArray[np.floa
         columns |= {f"predicted_{name}": values for name, values in ratings.items()}
     if "diameter" in outputs:
         columns["predicted_diameter_mm"] = np.exp(outputs["diameter"][:, 0])
+    if RATINGS_OUTPUT in outputs:
+        # Averages of log-probabilities, over symmetries or networks, do not add up to 1.
+        shares = softmax(outputs[RATINGS_OUTPUT], axis=1)
+        columns |= {f"predicted_rating_{n}": shares[:, i] for i, n in enumerate(RATINGS)}
     if OUTLINE in outputs:
         drawn = outputs[OUTLINE] > 0
         columns["outline_dice"] = _dice(cohort, judgement.rows, drawn)

@@ -174,6 +174,11 @@ def test_a_wrong_key_type_or_value_names_file_line_and_what_was_expected(
             "training.augmentation.mixup does not go with model.heads; set mixup to 0 or leave",
         ),
         (
+            SMALL + "model: {output: ordinal}\ntraining:\n  augmentation: {mixup: 0.2}\n",
+            5,
+            "training.augmentation.mixup does not go with model.output; set mixup to 0 or leave",
+        ),
+        (
             SMALL + "training:\n  loss: {balance: true}\n  augmentation: {mixup: 0.2}\n",
             5,
             "mixup does not go with training.loss.balance",

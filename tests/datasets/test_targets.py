@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from lungnet.config.model import ATTRIBUTES, InputConfig
+from lungnet.datasets.cohort import RATING_SHARES
 from lungnet.datasets.targets import cohort_targets, scalar_columns
 from lungnet.errors import ChoiceError
 
@@ -26,6 +27,7 @@ def shown(*scalars, size=(8, 8)):
     return InputConfig(kind="nodule", size=size, scalars=scalars)
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1))
 def test_the_target_is_the_label_and_a_share_of_the_rating(share):
     targets = cohort_targets(TABLE, shown(), (), share)
@@ -49,6 +51,17 @@ def test_attributes_that_a_cohort_does_not_know_are_nan_throughout():
     known = TABLE.assign(margin=[0.0, 0.5, 1.0, np.nan])
     values = cohort_targets(known, shown(), ("attributes",), 0.0).numbers["attributes"]
     assert_array_equal(values[:, list(ATTRIBUTES).index("margin")], known["margin"])
+
+
+def test_the_readers_shares_are_the_targets_of_the_ratings():
+    shares = pd.DataFrame(np.eye(5)[:4], columns=list(RATING_SHARES))
+    shares.iloc[2] = np.nan
+    targets = cohort_targets(pd.concat([TABLE, shares], axis=1), shown(), ("ratings",), 0.0)
+    assert_array_equal(targets.numbers["ratings"], shares)
+    assert targets.shapes(shown())["ratings"] == (5,)
+    with pytest.raises(ChoiceError, match="the cohort has none; expected logit") as caught:
+        cohort_targets(TABLE, shown(), ("ratings",), 0.0)
+    assert caught.value.key == "model.output"
 
 
 def test_a_samples_targets_have_the_shapes_that_are_promised():
@@ -95,8 +108,8 @@ def test_an_infinite_number_is_told_as_none():
         scalar_columns(table, shown("age"))
 
 
-@pytest.mark.parametrize("column", ["label", "rating", "margin", "fold"])
+@pytest.mark.parametrize("column", ["label", "rating", "margin", "fold", "rating_share_4"])
 def test_what_tells_the_answer_does_not_stand_beside_the_image(column):
-    known = TABLE.assign(margin=[0.0, 0.5, 1.0, np.nan], fold=[0, 1, 2, 3])
+    known = TABLE.assign(margin=[0.0, 0.5, 1.0, np.nan], fold=[0, 1, 2, 3], rating_share_4=0.5)
     with pytest.raises(ChoiceError, match=f"{column} tells the answer"):
         scalar_columns(known, shown(column))

@@ -94,7 +94,30 @@ def test_only_the_heads_that_are_asked_for_are_built():
 
 
 def test_every_head_has_a_loss():
-    assert HEADS.keys() == HEAD_LOSSES.keys()
+    assert HEADS.keys() | {"ratings"} == HEAD_LOSSES.keys()
+
+
+@pytest.mark.parametrize("output", ["softmax", "ordinal"])
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+def test_the_logit_is_that_of_a_rating_above_3(output, size):
+    config = ModelConfig(channels=(3,), output=output, heads=("diameter",))
+    network = build_model(config, InputConfig(kind="nodule", size=size))
+    outputs = {name: np.asarray(y) for name, y in network({"image": images(size)}).items()}
+    assert outputs.keys() == {"logit", "ratings", "diameter"}
+    shares = np.exp(outputs["ratings"])
+    assert shares.shape == (2, 5)
+    np.testing.assert_allclose(shares.sum(1), 1, atol=1e-5)
+    above, rest = shares[:, 3:].sum(1), shares[:, :3].sum(1)
+    np.testing.assert_allclose(outputs["logit"][:, 0], np.log(above / rest), atol=1e-4)
+
+
+def test_an_output_that_is_none_and_one_of_a_bag_name_their_key():
+    with pytest.raises(ChoiceError, match=r"did you mean ordinal\?") as caught:
+        build_model(ModelConfig(output="ordnal"), InputConfig(kind="nodule", size=(16, 16)))
+    assert caught.value.key == "model.output.name"
+    with pytest.raises(ChoiceError, match="is for nodules, not for a bag") as caught:
+        build_model(ModelConfig(output="softmax"), InputConfig(kind="bag", size=(16, 16, 16)))
+    assert caught.value.key == "model.output"
 
 
 def test_an_untrained_diameter_is_that_of_a_usual_nodule():

@@ -18,7 +18,7 @@ def batches_of(experiment, cohort=None, validation=range(48, 72)):
     from lungnet.datasets.targets import cohort_targets
 
     cohort, training = cohort or cohort_of(experiment), experiment.training
-    heads = [head.name for head in experiment.model.heads]
+    heads = [head.name for head in experiment.model.learned_outputs()]
     targets = cohort_targets(cohort.table, experiment.input, heads, training.loss.soft_targets)
     schedule = Schedule(list(range(48)), training.batch_size, 1)
     return TaskBatches(
@@ -34,7 +34,7 @@ def fit_once(experiment, folder, epoch_done, cohort=None, validation=range(48, 7
     network = new_network(experiment.model, experiment.input, 1)
     task = Task("main", experiment.config_hash(), folder / "checkpoints", folder / "tensorboard")
     recipe = experiment.optimizer, experiment.training
-    return fit(network, batches, task, recipe, experiment.model.heads, epoch_done)
+    return fit(network, batches, task, recipe, experiment.model.learned_outputs(), epoch_done)
 
 
 def interrupt_at(epoch, network=None):

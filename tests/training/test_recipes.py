@@ -199,6 +199,37 @@ def test_a_head_that_the_cohort_knows_nothing_for_is_told(experiment_of, caplog)
     assert "the cohort knows nothing for attributes and outline; they learn nothing" in caplog.text
 
 
+@pytest.mark.parametrize("output", ["ordinal", {"name": "softmax", "weight": 0.5}])
+def test_a_run_that_learns_the_readers_ratings_tells_their_distribution(
+    output, experiment_of, rated_blobs, quiet, tmp_path
+):
+    from lungnet.training.train import train
+
+    experiment = experiment_of(
+        data={"path": str(rated_blobs)},
+        model={"output": output, "heads": ["diameter"], "activation": "relu"},
+        training={"epochs": 6, "patience": 6},
+    )
+    train(experiment, tmp_path / "run", resume=False, epoch_done=quiet)
+    table = pd.read_csv(tmp_path / "run/predictions.csv")
+    shares = table[[f"predicted_rating_{rating}" for rating in range(1, 6)]].to_numpy()
+    np.testing.assert_allclose(shares.sum(1), 1, atol=1e-6)
+    odds = shares[:, 3:].sum(1) / shares[:, :3].sum(1)
+    np.testing.assert_allclose(table["logit"], np.log(odds), atol=1e-3)
+    told = json.loads((tmp_path / "run/bundle/training.json").read_text())
+    assert told["learned_heads"] == ["diameter", "ratings"]
+    history = pd.read_csv(tmp_path / "run/history.csv")
+    assert history["loss"].iloc[-1] < history["loss"].iloc[0]
+
+
+def test_ratings_that_a_cohort_lacks_are_refused_with_their_place(experiment_of):
+    from lungnet.training.plan import make_plan
+
+    with pytest.raises(ConfigError, match=r"model\.output learns the readers' ratings") as caught:
+        make_plan(experiment_of(model={"output": "ordinal"}))
+    assert "\n" not in str(caught.value)
+
+
 def test_balanced_losses_weigh_both_labels_alike(experiment_of):
     from lungnet.training.fit import _label_weights
 

@@ -15,7 +15,7 @@ from lungnet.datasets.cohort import Cohort, CohortKind, Inputs, Keeping, SliceTo
 from lungnet.datasets.crop_recipe import crop_hash
 from lungnet.datasets.nodules.archive import NoduleArchive, read_archive
 from lungnet.datasets.nodules.pixels import CropPixels, NativePixels, nodule_pixels
-from lungnet.datasets.nodules.readings import attributes, label_noise, ratings
+from lungnet.datasets.nodules.readings import attributes, label_noise, rating_shares, ratings
 from lungnet.datasets.view import View, straight
 from lungnet.errors import ChoiceError, InputError
 
@@ -125,7 +125,7 @@ def _table(archive: NoduleArchive, n: int, attributes_csv: Path | None) -> pd.Da
         columns["fold"] = archive.column("fold", n, "iu").astype(int)
     if "series_uid" in archive:
         columns["source_series_uid"] = archive.column("series_uid", n, "Uiu").astype(str)
-    table = pd.DataFrame(columns)
+    table = pd.concat([pd.DataFrame(columns), rating_shares(archive, rating)], axis=1)
     readings = attributes(archive, attributes_csv, n)
     return table if readings is None else pd.concat([table, readings], axis=1)
 

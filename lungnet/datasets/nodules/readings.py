@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from lungnet.config.model import ATTRIBUTES
+from lungnet.config.model import ATTRIBUTES, RATINGS
+from lungnet.datasets.cohort import RATING_SHARES
 from lungnet.datasets.nodules.archive import NoduleArchive
 from lungnet.errors import InputError
 
@@ -41,6 +42,20 @@ def ratings(archive: NoduleArchive, labels: NDArray[Any]) -> tuple[Floats, NDArr
             is_odd.sum(),
         )
     return np.where((readers > 0) & ~is_odd, mean, np.nan), readers
+
+
+def rating_shares(archive: NoduleArchive, mean: Floats) -> pd.DataFrame:
+    """The share of a nodule's readers who gave each rating, a column for each of RATING_SHARES.
+
+    Args:
+        archive: of n nodules.
+        mean: from `ratings`, shape (n,); where it is NaN, so are the shares.
+    """
+    given = _given(archive, len(mean))
+    counts = (given[:, :, None] == np.array(RATINGS)).sum(1)
+    readers = np.maximum(counts.sum(1, keepdims=True), 1)
+    shares = np.where(np.isnan(mean)[:, None], np.nan, counts / readers)
+    return pd.DataFrame(shares, columns=list(RATING_SHARES))
 
 
 def label_noise(archive: NoduleArchive, n: int) -> str:

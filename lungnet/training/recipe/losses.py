@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from lungnet.config.model import RATINGS_OUTPUT
 from lungnet.config.training import LossConfig
 
 
@@ -66,6 +67,15 @@ def known_outline(y_true: Any, y_pred: Any) -> Any:
     return cross + knows * (1 - dice)
 
 
+def known_ratings(y_true: Any, y_pred: Any) -> Any:
+    """Cross-entropy of log-probabilities against the readers' shares, both (batch, ratings).
+
+    A sample that no reader rated counts for nothing; losses (batch,).
+    """
+    shares = ops.where(ops.equal(y_true, y_true), y_true, 0.0)
+    return -ops.sum(shares * y_pred, axis=-1)
+
+
 def _known_mean(values: Any, is_known: Any) -> Any:
     """Over the last axis, of what is known; 0 where nothing is."""
     weight = ops.cast(is_known, values.dtype)
@@ -76,8 +86,9 @@ HEAD_LOSSES: dict[str, Callable[[Any, Any], Any]] = {
     "attributes": known_square,
     "diameter": known_square,
     "outline": known_outline,
+    RATINGS_OUTPUT: known_ratings,
 }
-"""Name of a head -> its loss."""
+"""Name of an output beside the logit -> its loss."""
 
 
 class LabelAUC(keras.metrics.AUC):

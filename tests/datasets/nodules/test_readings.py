@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 from lungnet.config.data import DataConfig
 from lungnet.config.model import ATTRIBUTES, InputConfig
 from lungnet.config.preparation import PreparationConfig
+from lungnet.datasets.cohort import RATING_SHARES
 from lungnet.datasets.cohort_kinds import load_cohort
 from lungnet.datasets.nodules import nodule_cohort
 from lungnet.errors import ChoiceError, InputError
@@ -50,9 +51,17 @@ def test_the_mean_rating_is_a_share_and_never_contradicts_the_label(nodule_file,
     assert "1 labels differ from the readers' mean rating; the label stands" in caplog.text
 
 
+def test_the_shares_of_the_ratings_are_known_where_their_mean_is(nodule_file):
+    table = nodule_cohort(nodule_file(malignancy_ratings=RATINGS), SHOWN).table
+    shares = table[list(RATING_SHARES)]
+    assert_allclose(shares.iloc[0], [0.5, 0.5, 0, 0, 0])
+    assert_allclose(shares.iloc[1], [0, 0, 0.25, 0.5, 0.25])
+    assert shares.iloc[2:].isna().all(axis=None)  # nobody rated, or against the label
+
+
 def test_without_ratings_nothing_is_known_of_readers(nodule_file):
     cohort = nodule_cohort(nodule_file(), SHOWN)
-    assert cohort.table["rating"].isna().all()
+    assert cohort.table[["rating", *RATING_SHARES]].isna().all(axis=None)
     assert (cohort.table["readers"] == 0).all()
     assert cohort.label_noise == ""
 

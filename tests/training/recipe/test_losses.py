@@ -15,6 +15,7 @@ from lungnet.training.recipe.losses import (
     LabelAUC,
     MalignancyLoss,
     known_outline,
+    known_ratings,
     known_square,
 )
 
@@ -153,3 +154,17 @@ def test_the_auc_is_that_of_scikit_learn_on_the_labels():
     plain = keras.metrics.AUC(from_logits=True, num_thresholds=2000)
     plain.update_state(targets > 0.5, logits)
     assert float(metric.result()) == pytest.approx(float(plain.result()), abs=1e-6)
+
+
+def test_ratings_are_held_to_the_readers_shares_and_unrated_samples_count_for_nothing():
+    rng = np.random.default_rng(3)
+    scores, shares = rng.normal(size=(4, 5)), rng.dirichlet(np.ones(5), 4)
+    shares[2] = np.nan
+    log_p = (scores - np.log(np.exp(scores).sum(1, keepdims=True))).astype(np.float32)
+    guess = tf.Variable(log_p)
+    with tf.GradientTape() as tape:
+        loss = known_ratings(tf.constant(shares, tf.float32), guess)
+    expected = -(shares * log_p).sum(1)
+    assert_allclose(loss, np.where(np.isnan(expected), 0, expected), rtol=1e-5)
+    gradient = np.asarray(tape.gradient(loss, guess))
+    assert_allclose(gradient, np.nan_to_num(-shares), atol=1e-6)
