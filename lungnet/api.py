@@ -106,7 +106,11 @@ def build_model(experiment: "Experiment") -> Any:
 
     Raises:
         ChoiceError: a name or option that does not exist, or an input too small.
+        UsageError: Keras was imported on another backend than the experiment's.
     """
+    from lungnet.processes.keras_backend import use_backend
+
+    use_backend(experiment.training.backend)
     from lungnet.models import build
 
     return build.build_model(experiment.model, experiment.input)
@@ -121,6 +125,9 @@ def train(experiment: "Experiment", run: PathLike, *, resume: bool = False) -> "
     Raises:
         LungnetError: as `lungnet.training.train.train` says.
     """
+    from lungnet.processes.keras_backend import use_backend
+
+    use_backend(experiment.training.backend)
     from lungnet.training.epoch_bar import EpochBar
     from lungnet.training.train import train as train_run
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lungnet.errors import LungnetError
+from lungnet.processes.keras_backend import PACKAGES, use_backend
 from lungnet.version import __version__, requirements
 
 LIBRARIES = {
-    "tensorflow": "tensorflow",
     "keras": "keras",
     "openvino": "openvino",
     "pydicom": "pydicom",
@@ -40,15 +40,17 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at Python, versions, libraries, Keras, decoders, devices, memory and disk."""
-    # Before training is imported, which sets them.
+    # Before Keras is imported, which sets them.
     environment = {name: os.environ.get(name) for name in ("KERAS_BACKEND", "TF_USE_LEGACY_KERAS")}
-    # First, and quietly; where it cannot be imported, the findings say so.
-    with suppress(ImportError, OSError, LungnetError):
-        importlib.import_module("lungnet.training")
+    # First, and quietly; where none can be imported, the findings say so.
+    for backend in PACKAGES:
+        with suppress(ImportError, OSError, LungnetError):
+            use_backend(backend)
     return [
         *_python(),
         *_versions(),
         *_libraries(),
+        *_backends(),
         *_keras(environment),
         *_decoders(),
         *_devices(),
@@ -76,6 +78,21 @@ def _libraries() -> Iterator[Finding]:
             )
 
 
+def _backends() -> Iterator[Finding]:
+    """What `training.backend` can be; one of them is enough."""
+    versions = {name: _version(name) for name in PACKAGES}
+    for name, advice in PACKAGES.items():
+        missing = f"cannot be imported, and training.backend not be {name}; {advice}"
+        yield Finding(name, versions[name] or missing, works=any(versions.values()))
+
+
+def _version(name: str) -> str | None:
+    try:
+        return str(importlib.import_module(name).__version__)
+    except (ImportError, OSError):
+        return None
+
+
 def _versions() -> Iterator[Finding]:
     """Installed versions outside what lungnet's metadata ask for."""
     needed = requirements()
@@ -97,7 +114,7 @@ def _keras(environment: Mapping[str, str | None]) -> Iterator[Finding]:
     """What will be in force of Keras, and what of the environment will not.
 
     Args:
-        environment: Keras' variables as they were before training was imported.
+        environment: Keras' variables as they were before Keras was imported.
     """
     try:
         import keras
@@ -109,7 +126,7 @@ def _keras(environment: Mapping[str, str | None]) -> Iterator[Finding]:
     yield Finding(
         "Keras backend",
         f"{backend}{_unheeded('KERAS_BACKEND', asked if asked != backend else None)}",
-        works=backend == "tensorflow",
+        works=backend in PACKAGES,
     )
     is_legacy = int(keras.__version__.partition(".")[0]) < 3
     legacy = _unheeded("TF_USE_LEGACY_KERAS", environment["TF_USE_LEGACY_KERAS"])
@@ -151,21 +168,27 @@ def _decoders() -> Iterator[Finding]:
 
 
 def _devices() -> Iterator[Finding]:
-    import tensorflow as tf
-
-    gpus = tf.config.list_physical_devices("GPU")
-    yield Finding(
-        "GPU",
-        f"{len(gpus)} seen by TensorFlow"
-        if gpus
-        else "none seen; everything runs on the CPU (pip install 'lungnet[gpu]')",
-        works=True,
-    )
+    gpus = _gpus()
+    seen = ", ".join(f"{count} seen by {backend}" for backend, count in gpus.items() if count)
+    advice = "none seen; everything runs on the CPU (pip install 'lungnet[gpu]')"
+    yield Finding("GPU", seen or advice, works=True)
     yield Finding(
         "CPU cores",
         str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
         works=True,
     )
+
+
+def _gpus() -> dict[str, int]:
+    """How many each backend sees."""
+    counts = {}
+    with suppress(ImportError, OSError):
+        tensorflow = importlib.import_module("tensorflow")
+        counts["TensorFlow"] = len(tensorflow.config.list_physical_devices("GPU"))
+    # JAX says in this way that it sees none.
+    with suppress(ImportError, OSError, RuntimeError):
+        counts["JAX"] = len(importlib.import_module("jax").devices("gpu"))
+    return counts
 
 
 def _resources() -> Iterator[Finding]:

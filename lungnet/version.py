@@ -46,13 +46,14 @@ def requirements() -> list[Requirement]:
     except metadata.PackageNotFoundError:
         return []
     return [
-        Requirement(line.name, str(line.specifier), _installed(line.name))
+        Requirement(line.name, str(line.specifier), installed_version(line.name))
         for line in lines
         if line.marker is None or line.marker.evaluate({"extra": ""})
     ]
 
 
-def _installed(name: str) -> str | None:
+def installed_version(name: str) -> str | None:
+    """The version of a package; None where it is not installed under this name."""
     from importlib import metadata
 
     try:

@@ -64,6 +64,9 @@ def run(args: argparse.Namespace) -> None:
     if args.epochs is not None and not args.resume:
         raise UsageError("--epochs goes with --resume; else set training.epochs")
 
+    from lungnet.processes.keras_backend import use_backend
+
+    use_backend(experiment.training.backend)
     from lungnet.training.continued_run import continued
     from lungnet.training.epoch_bar import EpochBar
     from lungnet.training.train import dry_run, train

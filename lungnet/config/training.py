@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from lungnet.config.section import Section
+from lungnet.processes.keras_backend import BackendName
 
 
 class OptimizerConfig(Section):
@@ -164,6 +165,10 @@ class AugmentationConfig(Section):
 
 class TrainingConfig(Section):
     """The loop."""
+
+    backend: BackendName = "tensorflow"
+    """What Keras runs on. `jax` needs `pip install 'lungnet[jax]'`; `lungnet seal` then makes the
+    bundle, where TensorFlow is."""
 
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 30
     """Passes over the training patients at the most."""

@@ -1,7 +1,7 @@
 """Failures of the machine that native code tells in words of its own, as one clear line."""
 
 import errno
-import re
+import importlib
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,37 +10,33 @@ from pathlib import Path
 
 from lungnet.errors import MachineError
 from lungnet.files import machine_error
+from lungnet.processes import keras_backend
 
 LEAST_FREE_BYTES = 50_000_000
 """With less free in its folder, a temporary file most likely failed for lack of space."""
 
-_REASON = re.compile(r"; ([^;\n]+)")
-
 
 @contextmanager
-def tensorflow_errors_told(path: Path) -> Iterator[None]:
-    """Tell TensorFlow's errors within the block of writing below `path`, or of too little memory.
+def memory_errors_told() -> Iterator[None]:
+    """Tell an error of Keras' backend within the block, where it had too little memory.
 
     Raises:
-        MachineError: no space, no permission, no memory.
+        MachineError: it had.
     """
-    import tensorflow as tf
-
+    if keras_backend.imported_backend() == "jax":
+        exhausted = importlib.import_module("jax").errors.JaxRuntimeError
+    else:
+        exhausted = importlib.import_module("tensorflow").errors.ResourceExhaustedError
     try:
         yield
-    except tf.errors.OpError as error:
-        message = str(error.message)
-        if str(path) in message:
-            # `FILE; Read-only file system`, and more lines on what TensorFlow wanted with it.
-            reason = _REASON.search(message)
-            words = reason[1] if reason else "cannot be written"
-            number = errno.ENOSPC if "No space left" in message else errno.EIO
-            raise machine_error(OSError(number, words), path) from error
-        if isinstance(error, tf.errors.ResourceExhaustedError):
-            raise MachineError(
-                f"not enough memory ({message.splitlines()[0]}); lower training.batch_size"
-            ) from error
-        raise
+    except exhausted as error:
+        message = str(getattr(error, "message", error))
+        # JAX has one class for all that goes wrong, and begins with its name.
+        if isinstance(error, RuntimeError) and not message.startswith("RESOURCE_EXHAUSTED"):
+            raise
+        raise MachineError(
+            f"not enough memory ({message.splitlines()[0]}); lower training.batch_size"
+        ) from error
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from lungnet.errors import ChoiceError, ConfigError, InputError
 from lungnet.files import canonical_hash
 from lungnet.models.bundle import open_bundle
 from lungnet.models.random_passes import is_random
+from lungnet.processes.keras_backend import use_backend
 from lungnet.run_folder import TEST, TRAIN, VALIDATION
 from lungnet.seeds import derive
 from lungnet.training.fit import new_network
@@ -180,8 +181,10 @@ def make_plan(experiment: Experiment, folder: Path | None = None) -> TrainingPla
 
     Raises:
         ConfigError: a name or option that does not exist; names file and line.
+        UsageError: Keras was imported on another backend than the experiment's.
         InputError: the cohort cannot be read or split.
     """
+    use_backend(experiment.training.backend)
     model, input_config = experiment.model, experiment.input
     try:
         _check_unseen(experiment)

@@ -1,12 +1,12 @@
 """When a training may use a run folder, and what it writes there first."""
 
-import importlib.metadata
 import json
 import os
 import platform
 from itertools import chain
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 
@@ -18,7 +18,7 @@ from lungnet.run_folder import RunFolder
 from lungnet.training.continued_run import check_same_data
 from lungnet.training.determinism import keras_settings
 from lungnet.training.plan import TrainingPlan
-from lungnet.version import __version__
+from lungnet.version import __version__, installed_version
 
 LIBRARIES = (
     "keras",
@@ -29,7 +29,6 @@ LIBRARIES = (
     "pydicom",
     "scikit-learn",
     "scipy",
-    "tensorflow",
     "tensorstore",
 )
 
@@ -113,8 +112,14 @@ def environment(experiment: Experiment, data: dict[str, str]) -> dict[str, objec
         "cores": os.cpu_count(),
         "keras": keras_settings(),
         "data": data,
-        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+        "libraries": _versions(),
     }
+
+
+def _versions() -> dict[str, str]:
+    """Of the libraries that are there, by the names of their packages."""
+    versions = {name: installed_version(name) for name in (*LIBRARIES, keras.backend.backend())}
+    return {name: version for name, version in versions.items() if version is not None}
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

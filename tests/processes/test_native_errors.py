@@ -1,54 +1,42 @@
-"""What native code says of the machine is one line that names the place."""
+"""What native code says of the machine is one line."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
+import jax
 import pytest
 import tensorflow as tf
 
 from lungnet.errors import MachineError
-from lungnet.processes import native_errors
-from lungnet.processes.native_errors import full_temporary_folder_told, tensorflow_errors_told
-
-EVENTS = "/run/tensorboard/main"
+from lungnet.processes import keras_backend, native_errors
+from lungnet.processes.native_errors import full_temporary_folder_told, memory_errors_told
 
 
-@pytest.mark.parametrize(
-    ("kind", "message", "words"),
-    [
-        (
-            tf.errors.ResourceExhaustedError,
-            f"{EVENTS}/events.v2; No space left on device\n\tFailed to flush",
-            f"^{EVENTS}: no space left on the disk; ",
-        ),
-        (
-            tf.errors.PermissionDeniedError,
-            f"{EVENTS}/events.v2; Read-only file system\n\tCreating writable file",
-            f"^{EVENTS}: Read-only file system$",
-        ),
-        (
-            tf.errors.FailedPreconditionError,
-            f"{EVENTS} is not a directory",
-            f"^{EVENTS}: cannot be written$",
-        ),
-        (
-            tf.errors.ResourceExhaustedError,
-            "OOM when allocating tensor with shape[9]\nmore",
-            r"^not enough memory \(OOM .* shape\[9\]\); lower training.batch_size$",
-        ),
-    ],
-)
-def test_an_error_of_tensorflow_is_one_line(kind, message, words):
-    with pytest.raises(MachineError, match=words) as told, tensorflow_errors_told(Path(EVENTS)):
-        raise kind(None, None, message)
+def test_too_little_memory_for_tensorflow_is_one_line():
+    exhausted = tf.errors.ResourceExhaustedError(
+        None, None, "OOM when allocating tensor with shape[9]\nmore"
+    )
+    words = r"^not enough memory \(OOM .* shape\[9\]\); lower training.batch_size$"
+    with pytest.raises(MachineError, match=words) as told, memory_errors_told():
+        raise exhausted
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.\nmore", MachineError),
+        ("INVALID_ARGUMENT: a bug", jax.errors.JaxRuntimeError),
+    ],
+)
+def test_too_little_memory_for_jax_is_one_line(monkeypatch, message, expected):
+    monkeypatch.setattr(keras_backend, "imported_backend", lambda: "jax")
+    with pytest.raises(expected) as told, memory_errors_told():
+        raise jax.errors.JaxRuntimeError(message)
+    assert expected is not MachineError or "\n" not in str(told.value)
+
+
 def test_another_error_of_tensorflow_stays_what_it_is():
-    with (
-        pytest.raises(tf.errors.InvalidArgumentError),
-        tensorflow_errors_told(Path(EVENTS)),
-    ):
+    with pytest.raises(tf.errors.InvalidArgumentError), memory_errors_told():
         raise tf.errors.InvalidArgumentError(None, None, "a bug")
 
 

@@ -7,8 +7,12 @@ import pytest
 
 from lungnet.config.experiment import Experiment
 from lungnet.config.model import ATTRIBUTES
+from lungnet.processes.keras_backend import use_backend
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+BACKEND = os.environ.get("LUNGNET_TEST_BACKEND", "tensorflow")
+"""Set by test_backends.py, which runs tests of this folder in a process of their own."""
+
+use_backend(BACKEND)
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +71,7 @@ def experiment_of(blobs):
             "model": {"channels": [3, 4], "activation": "rrelu", "dropout": 0.2, "hidden": [4]},
             "optimizer": {"learning_rate": 0.02},
             "training": {
+                "backend": BACKEND,
                 "epochs": 4,
                 "batch_size": 8,
                 "augmentation": {
