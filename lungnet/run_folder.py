@@ -53,6 +53,11 @@ class RunFolder:
         """The trained model, as data."""
         return self.path / "bundle"
 
+    @property
+    def unsealed(self) -> Path:
+        """What `lungnet seal` makes the bundle from, where the training could not."""
+        return self.path / "unsealed"
+
     def checkpoints(self, task: str) -> Path:
         """Checkpoints of one network."""
         return self.path / "checkpoints" / task

@@ -83,6 +83,7 @@ def bundle_of(tmp_path_factory, volumes):
         from lungnet.models.build import build_model
         from lungnet.preprocessing import prepare
         from lungnet.training.bundling.export import make_bundle
+        from lungnet.training.bundling.material import bundle_material
 
         is_nodule = kind == "nodule"
         model = {"channels": [3, 4], "norm": "none", "activation": "rrelu"}
@@ -143,7 +144,7 @@ def bundle_of(tmp_path_factory, volumes):
                 },
             },
         }
-        make_bundle(path, [network], batches, experiment, summary)
+        make_bundle(path, [network], bundle_material([network], batches, experiment, summary))
         return path, network, experiment
 
     def cached(kind, preparation_hash="own", sections=None, training=None):

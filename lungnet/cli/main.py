@@ -25,6 +25,7 @@ COMMANDS = (
     "prepare",
     "verify",
     "train",
+    "seal",
     "evaluate",
     "predict",
     "doctor",

@@ -21,11 +21,13 @@ def bundle_folder(model: str | Path) -> Path:
     A path that exists wins over the name of a bundle that ships.
 
     Raises:
-        BundleError: neither is there.
+        BundleError: neither is there, or the run is not sealed.
     """
     path = Path(model)
     if path.exists():
         run = RunFolder(path)
+        if run.unsealed.is_dir() and not run.bundle.is_dir():
+            raise BundleError(f"{path}: has no bundle yet; `lungnet seal {path}` makes it")
         return run.bundle if run.bundle.is_dir() else path
     names = shipped_names()
     if str(model) in names:

@@ -17,7 +17,8 @@ import numpy as np
 
 from lungnet.datasets.batches import READERS, TaskBatches
 from lungnet.run_folder import TEST, TRAIN, VALIDATION
-from lungnet.training.bundling.export import export_networks
+from lungnet.training.bundling.material import export_proof
+from lungnet.training.bundling.unsealed import lacking_to_seal
 from lungnet.training.fit import Task, fit, new_network, predict
 from lungnet.training.judging import member_batches, shown_network
 from lungnet.training.plan import INNER, Member, TrainingPlan
@@ -173,7 +174,11 @@ def _asked(plan: TrainingPlan, member: Member) -> int:
 
 def _export_s(plan: TrainingPlan, batches: TaskBatches, networks: list[keras.Model]) -> float:
     start = time.monotonic()
-    export_networks(networks, batches, plan.experiment)
+    proof = export_proof(networks, batches, plan.experiment)
+    if lacking_to_seal() is None:
+        from lungnet.training.bundling.export import export_networks
+
+        export_networks(networks, plan.experiment, proof)
     return time.monotonic() - start
 
 

@@ -13,7 +13,8 @@ from lungnet.evaluation.metrics import Metrics, evaluate_table
 from lungnet.evaluation.scoring_config import ScoringConfig
 from lungnet.files import write_json
 from lungnet.run_folder import TEST, TRAIN, VALIDATION, RunFolder
-from lungnet.training.bundling.export import make_bundle
+from lungnet.training.bundling.material import bundle_material
+from lungnet.training.bundling.unsealed import make_or_prepare_bundle
 from lungnet.training.cost_estimate import estimate_cost
 from lungnet.training.judging import (
     EpochsDone,
@@ -41,7 +42,8 @@ def train(experiment: Experiment, folder: Path, *, resume: bool, epoch_done: Epo
 
     With folds, the figures are of out-of-fold predictions and the bundle holds one more judge (a
     network, or an ensemble), trained on all patients but a validation share; without, the figures
-    are of the held-out patients and the bundle holds the judge that they are figures of.
+    are of the held-out patients and the bundle holds the judge that they are figures of. Where no
+    bundle can be made, `unsealed` holds what `lungnet seal` makes it from.
 
     Raises:
         ConfigError: a name or option of the network that does not exist; names file and line.
@@ -70,7 +72,8 @@ def train(experiment: Experiment, folder: Path, *, resume: bool, epoch_done: Epo
         "training": _description(plan, shipped, metrics),
     }
     networks = [trained.network for trained in shipped.trained]
-    make_bundle(run.bundle, networks, member_batches(plan, judge.members[0]), experiment, summary)
+    batches = member_batches(plan, judge.members[0])
+    make_or_prepare_bundle(run, networks, bundle_material(networks, batches, experiment, summary))
     write_json(run.metrics, metrics.to_json())
     return metrics
 

@@ -15,13 +15,13 @@ from typing import Any
 import keras
 import numpy as np
 import openvino
+from numpy.typing import NDArray
 
 from lungnet.config.experiment import Experiment
 from lungnet.config.load import dump_experiment
-from lungnet.datasets.batches import TaskBatches
 from lungnet.datasets.cohort import Inputs
 from lungnet.datasets.crop_recipe import recipe_settings
-from lungnet.errors import ExportError, MachineError
+from lungnet.errors import ExportError
 from lungnet.models.bundle import (
     CALIBRATION,
     CARD,
@@ -29,13 +29,14 @@ from lungnet.models.bundle import (
     NETWORK,
     PREPARATION,
     TRAINING,
-    WEIGHTS,
     network_folders,
     write_bundle,
 )
 from lungnet.models.exported_network import LOGIT, compile_network
 from lungnet.processes.native_errors import full_temporary_folder_told
 from lungnet.training.bundling.card import model_card
+from lungnet.training.bundling.material import BundleMaterial, ExportProof
+from lungnet.training.bundling.weights import full_disk_told, write_weights
 from lungnet.training.judging import shown_network
 
 log = logging.getLogger("lungnet")
@@ -45,28 +46,21 @@ LARGEST_DIFFERENCE = 1e-4
 that is above 1; beyond it the export is refused."""
 
 
-def make_bundle(
-    path: Path,
-    networks: Sequence[keras.Model],
-    batches: TaskBatches,
-    experiment: Experiment,
-    summary: dict[str, Any],
-) -> None:
-    """Write a bundle and prove its exported networks against Keras on real inputs.
+def make_bundle(path: Path, networks: Sequence[keras.Model], material: BundleMaterial) -> None:
+    """Write a bundle and prove its exported networks by what was said of real inputs.
 
     Args:
         path: folder of the bundle.
         networks: trained; their logits are averaged.
-        batches: give the inputs of the proof.
-        experiment: resolved configuration.
-        summary: `calibration` (numbers) and `training` (what a reader should know).
+        material: what else goes into it.
 
     Raises:
         ExportError: an exported network differs by more than `LARGEST_DIFFERENCE`.
     """
-    exports, difference = export_networks(networks, batches, experiment)
+    experiment, summary = material.experiment, material.summary
+    exports, difference = export_networks(networks, experiment, material.proof)
     preparation = {
-        "hash": batches.cohort.preparation_hash,
+        "hash": material.preparation_hash,
         "settings": recipe_settings(experiment.preparation, experiment.input),
     }
     files = {
@@ -83,46 +77,38 @@ def make_bundle(
 
 
 def export_networks(
-    networks: Sequence[keras.Model], batches: TaskBatches, experiment: Experiment
+    networks: Sequence[keras.Model], experiment: Experiment, proof: ExportProof
 ) -> tuple[list[Any], float]:
-    """The networks as OpenVINO models, and by how much they differ from Keras on real inputs.
+    """The networks as OpenVINO models, and by how much they differ from what was said.
 
     Raises:
         ExportError: one differs by more than `LARGEST_DIFFERENCE`.
     """
-    probe = batches.inputs(range(min(4, len(batches.cohort))))
-    answering = [shown_network(experiment, network) for network in networks]
-    exports = [exported(network) for network in answering]
+    exports = [exported(shown_network(experiment, network)) for network in networks]
     return exports, max(
-        _difference(network, export, probe)
-        for network, export in zip(answering, exports, strict=True)
+        _difference(export, proof.inputs, logits)
+        for export, logits in zip(exports, proof.logits, strict=True)
     )
 
 
 def _write_networks(folder: Path, networks: Sequence[keras.Model], exports: list[Any]) -> None:
     """The weights and the export of each network."""
-    subfolders = network_folders(len(networks))
-    try:
-        for network, export, subfolder in zip(networks, exports, subfolders, strict=True):
-            (folder / subfolder / NETWORK).parent.mkdir(parents=True)
-            network.save_weights(folder / subfolder / WEIGHTS)
-            openvino.save_model(export, folder / subfolder / NETWORK, compress_to_fp16=False)
-    except RuntimeError as error:  # neither HDF5 nor OpenVINO tells a full disk as an OSError
-        raise MachineError(
-            "the bundle's network cannot be written, most likely because the disk is full; free "
-            "some and run the same command again"
-        ) from error
+    write_weights(folder, networks)
+    with full_disk_told():
+        for export, subfolder in zip(exports, network_folders(len(networks)), strict=True):
+            path = folder / subfolder / NETWORK
+            path.parent.mkdir()
+            openvino.save_model(export, path, compress_to_fp16=False)
 
 
-def _difference(network: keras.Model, export: Any, probe: Inputs) -> float:
+def _difference(export: Any, inputs: Inputs, logits: NDArray[np.floating[Any]]) -> float:
     """Of the logits, as a share of the largest where that is above 1.
 
     Raises:
         ExportError: it is above `LARGEST_DIFFERENCE`.
     """
-    expected = network.predict(probe, verbose=0)[LOGIT]
-    scale = max(1.0, float(np.abs(expected).max()))
-    difference = float(np.abs(compile_network(export)(probe)[LOGIT] - expected).max()) / scale
+    scale = max(1.0, float(np.abs(logits).max()))
+    difference = float(np.abs(compile_network(export)(inputs)[LOGIT] - logits).max()) / scale
     if not difference <= LARGEST_DIFFERENCE:
         raise ExportError(
             f"the exported network differs from Keras by {difference:.2g} of the logit; at most "

@@ -6,9 +6,9 @@ from typing import Any
 
 import keras
 
-from lungnet.errors import BundleError, ChoiceError
-from lungnet.models.build import build_model
-from lungnet.models.bundle import WEIGHTS, network_folders, open_bundle
+from lungnet.errors import ChoiceError
+from lungnet.models.bundle import network_folders, open_bundle
+from lungnet.training.bundling.weights import read_network
 
 log = logging.getLogger("lungnet")
 
@@ -33,16 +33,8 @@ def take_weights(network: keras.Model, bundle_path: Path, number: int) -> frozen
         BundleError: the bundle fails its checks, or its weights are not those of its network.
     """
     bundle = open_bundle(bundle_path)
-    experiment = bundle.experiment
-    source = build_model(experiment.model, experiment.input)
     folder = network_folders(bundle.networks)[number % bundle.networks]
-    try:
-        source.load_weights(bundle_path / folder / WEIGHTS)
-    except (ValueError, OSError) as error:
-        raise BundleError(
-            f"{bundle_path}: its weights are not those of its network "
-            f"({str(error).splitlines()[0]})"
-        ) from None
+    source = read_network(bundle_path / folder, bundle.experiment)
     given = {_place(variable): variable for variable in source.weights}
     missing, taken = [], set()
     for variable in network.weights:
