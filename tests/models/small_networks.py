@@ -13,7 +13,7 @@ import numpy as np
 from lungnet.config.model import InputConfig, ModelConfig
 from lungnet.layers import ACTIVATIONS, BAG_POOLINGS, GLOBAL_POOLINGS, NORMS, POOLINGS
 from lungnet.models.architectures import ARCHITECTURES
-from lungnet.models.heads import HEADS
+from lungnet.models.heads import HEADS, OUTPUTS
 
 RECORD = Path(__file__).with_name("parameters.json")
 
@@ -57,11 +57,14 @@ def _cases():
                 yield f"{field} {name} {dimension}", case
         for name in HEADS:
             yield f"head {name} {dimension}", (ModelConfig(channels=(4, 8), heads=(name,)), nodule)
+        for name in sorted(set(OUTPUTS) - {"logit"}):
+            yield f"output {name} {dimension}", (ModelConfig(channels=(4, 8), output=name), nodule)
         excited = ModelConfig(architecture="resnet", channels=(4, 8), squeeze_excitation=2)
         yield f"squeeze_excitation {dimension}", (excited, nodule)
     bag = InputConfig(kind="bag", size=SIZES["3D"], candidates=3)
-    for name in BAG_POOLINGS:
-        yield f"bag_pooling {name} 3D", (ModelConfig(channels=(4, 8), bag_pooling=name), bag)
+    for name, row in BAG_POOLINGS.items():
+        shown = bag.model_copy(update={"positions": getattr(row, "takes_positions", False)})
+        yield f"bag_pooling {name} 3D", (ModelConfig(channels=(4, 8), bag_pooling=name), shown)
 
 
 CASES = dict(_cases())
@@ -76,6 +79,8 @@ def some_inputs(shown, n=2):
         n, *(1,) * len(bag + shown.size)
     )
     inputs = {"image": np.clip(hu, -1024, 3000).astype(np.int16)}
+    if shown.positions:
+        inputs["positions"] = rng.normal(0, 50, (n, *bag, 3)).astype(np.float32)
     return inputs | ({"present": np.ones((n, *bag), np.float32)} if bag else {})
 
 
