@@ -33,6 +33,7 @@ TABLES = {
     "norm": NORMS,
     "pooling": POOLINGS,
     "global_pooling": GLOBAL_POOLINGS,
+    "output": OUTPUTS,
 }
 
 
@@ -52,18 +53,17 @@ def _cases():
                 yield f"architecture {name} {dimension}", architecture_case(name, dimension)
         for field, table in TABLES.items():
             for name in table:
-                choice = {"name": name, "options": OPTIONS.get(name, {})}
+                options = {"options": OPTIONS[name]} if name in OPTIONS else {}
+                choice = {"name": name, **options}
                 case = ModelConfig(channels=(4, 8), **{field: choice}), nodule
                 yield f"{field} {name} {dimension}", case
         for name in HEADS:
             yield f"head {name} {dimension}", (ModelConfig(channels=(4, 8), heads=(name,)), nodule)
-        for name in sorted(set(OUTPUTS) - {"logit"}):
-            yield f"output {name} {dimension}", (ModelConfig(channels=(4, 8), output=name), nodule)
         excited = ModelConfig(architecture="resnet", channels=(4, 8), squeeze_excitation=2)
         yield f"squeeze_excitation {dimension}", (excited, nodule)
     bag = InputConfig(kind="bag", size=SIZES["3D"], candidates=3)
-    for name, row in BAG_POOLINGS.items():
-        shown = bag.model_copy(update={"positions": getattr(row, "takes_positions", False)})
+    for name, layer in BAG_POOLINGS.items():
+        shown = bag.model_copy(update={"positions": getattr(layer, "takes_positions", False)})
         yield f"bag_pooling {name} 3D", (ModelConfig(channels=(4, 8), bag_pooling=name), shown)
 
 
@@ -79,9 +79,11 @@ def some_inputs(shown, n=2):
         n, *(1,) * len(bag + shown.size)
     )
     inputs = {"image": np.clip(hu, -1024, 3000).astype(np.int16)}
+    if bag:
+        inputs["present"] = np.ones((n, *bag), np.float32)
     if shown.positions:
         inputs["positions"] = rng.normal(0, 50, (n, *bag, 3)).astype(np.float32)
-    return inputs | ({"present": np.ones((n, *bag), np.float32)} if bag else {})
+    return inputs
 
 
 def main():

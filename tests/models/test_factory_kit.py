@@ -2,22 +2,22 @@
 
 import importlib.util
 import json
-import os
-import subprocess
-import sys
 from functools import partial
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from other_programs import (
+    LARGEST_DIFFERENCE,
+    built,
+    export_difference,
+    jax_differences,
+    predicted,
+)
 from small_networks import CASES, RECORD, some_inputs
 
 from lungnet.models.build import build_model
-
-LARGEST_DIFFERENCE = 1e-4
-"""Between two programs' logits, as a share of the largest logit where that is above 1."""
 
 
 def slow_where(is_slow):
@@ -28,45 +28,18 @@ def slow_where(is_slow):
 # An activation looks at a number at a time, whatever the dimensions.
 EVERY_CASE = slow_where(lambda name: name.startswith("activation") and "3D" in name)
 
-JAX_LOGITS = """
-import json, sys
-from pathlib import Path
-import keras
-import numpy as np
-from small_networks import CASES, some_inputs
-from lungnet.models.build import build_model
-
-assert keras.backend.backend() == "jax"
-folder, logits = Path(sys.argv[1]), {}
-for number, (name, case) in enumerate(CASES.items()):
-    network = build_model(*case)
-    network.load_weights(folder / f"{number}.weights.h5")
-    inputs = some_inputs(case[1])
-    logits[name] = np.asarray(network(inputs, training=False)["logit"]).tolist()
-print(json.dumps(logits))
-"""
-
 
 @pytest.fixture(scope="module")
 def networks():
     """The network of a case, built once."""
-    built = {}
+    cache = {}
 
     def of(name):
-        if name not in built:
-            keras.utils.set_random_seed(1)
-            built[name] = build_model(*CASES[name])
-        return built[name]
+        if name not in cache:
+            cache[name] = built(name)
+        return cache[name]
 
     return of
-
-
-def predicted(network, name):
-    return network(some_inputs(CASES[name][1]), training=False)
-
-
-def scaled_difference(found, expected):
-    return np.abs(np.asarray(found) - expected).max() / max(1.0, np.abs(expected).max())
 
 
 @pytest.mark.parametrize("name", EVERY_CASE)
@@ -91,7 +64,7 @@ def test_saved_and_loaded_it_predicts_the_same_to_the_bit(name, networks, tmp_pa
     again = build_model(*CASES[name])
     again.load_weights(tmp_path / "a.weights.h5")
     for output, values in predicted(again, name).items():
-        np.testing.assert_array_equal(np.asarray(values), np.asarray(expected[output]))
+        np.testing.assert_array_equal(values, expected[output])
 
 
 @pytest.mark.parametrize("name", EVERY_CASE)
@@ -142,33 +115,12 @@ def test_in_mixed_precision_it_stays_finite(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_exported_it_answers_as_keras_does(name, networks):
-    from lungnet.models.exported_network import compile_network
-    from lungnet.training.bundling.export import exported
-
-    network = networks(name)
-    answer = compile_network(exported(network))(some_inputs(CASES[name][1]))
-    for output, values in predicted(network, name).items():
-        assert scaled_difference(answer[output], np.asarray(values)) <= LARGEST_DIFFERENCE
+    assert export_difference(networks(name), name) <= LARGEST_DIFFERENCE
 
 
 @pytest.mark.slow
-def test_on_jax_it_answers_as_on_tensorflow(networks, tmp_path):
+def test_on_jax_it_answers_as_on_tensorflow(networks):
     if importlib.util.find_spec("jax") is None:
         pytest.skip("JAX is not installed")
-    for number, name in enumerate(CASES):
-        networks(name).save_weights(tmp_path / f"{number}.weights.h5")
-    environment = {**os.environ, "KERAS_BACKEND": "jax"}
-    environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    done = subprocess.run(
-        [sys.executable, "-c", JAX_LOGITS, str(tmp_path)],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
-    logits = json.loads(done.stdout.splitlines()[-1])
-    differences = {
-        name: scaled_difference(logits[name], np.asarray(predicted(networks(name), name)["logit"]))
-        for name in CASES
-    }
+    differences = jax_differences({name: networks(name) for name in CASES})
     assert {n: d for n, d in differences.items() if d > LARGEST_DIFFERENCE} == {}
