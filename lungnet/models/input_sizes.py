@@ -78,7 +78,8 @@ def check_size(config: ModelConfig, input_config: InputConfig) -> None:
         raise ChoiceError(
             "input.size",
             f"{list(size)} is too small for {config.architecture} of {len(config.channels)} "
-            f"stages; at least {_voxels(least)} voxels along each axis{remedy}",
+            f"stages; at least {_voxels(least)} voxels along each axis"
+            f"{_nearest_size(config, size, least)}{remedy}",
         )
     largest = max(stage_sizes(config, max(size)))
     if largest > LARGEST_MAP:
@@ -98,20 +99,19 @@ def check_outline(config: ModelConfig, input_config: InputConfig) -> None:
     if not any(head.name == "outline" for head in config.heads):
         return
     size = input_config.size
-    architecture = ARCHITECTURES[config.architecture]
-    if architecture.outline_multiples is None:
-        multiples = _multiples_of_stages(config, len(size))
-        remedy = "expected strides of 1 (model.stem_stride, model.convolution.stride), padding same"
-    else:
-        multiples = architecture.outline_multiples(config, len(size))
-        remedy = f"which {config.architecture} does not keep with such strides"
+    multiples = _outline_multiples(config, len(size))
     if multiples is None:
+        remedy = (
+            "expected strides of 1 (model.stem_stride, model.convolution.stride), padding same"
+            if ARCHITECTURES[config.architecture].outline_multiples is None
+            else f"which {config.architecture} does not keep with such strides"
+        )
         raise ChoiceError("model.heads", f"outline is drawn on the crop's own grid; {remedy}")
     if any(length % part for length, part in zip(size, multiples, strict=True)):
         raise ChoiceError(
             "model.heads",
             f"outline is drawn on the crop's own grid; expected multiples of {_voxels(multiples)} "
-            f"in input.size, found {list(size)}",
+            f"in input.size, found {list(size)}{_nearest_size(config, size, multiples)}",
         )
 
 
@@ -122,6 +122,32 @@ def _least_size(architecture: Architecture, config: ModelConfig, dimensions: int
         range(1, 1 << 60), 1, key=lambda length: min(stage_sizes(config, length, are_whole=True))
     )
     return (least,) * dimensions
+
+
+def _nearest_size(config: ModelConfig, size: Voxels, least: Voxels) -> str:
+    """The end of a sentence: the size nearest to `size` that fits; nothing where none does."""
+    multiples = (1,) * len(size)
+    if any(head.name == "outline" for head in config.heads):
+        multiples = _outline_multiples(config, len(size)) or multiples
+    lengths = [
+        [length for length in LENGTHS if length >= needed and length % part == 0]
+        for needed, part in zip(least, multiples, strict=True)
+    ]
+    if not all(lengths):
+        return ""
+    nearest = [
+        min((abs(length - found), -length) for length in valid)
+        for valid, found in zip(lengths, size, strict=True)
+    ]
+    return f"; the nearest size that fits is {[-length for _, length in nearest]}"
+
+
+def _outline_multiples(config: ModelConfig, dimensions: int) -> Voxels | None:
+    """What the input's voxels must be multiples of for an outline; None where none will do."""
+    architecture = ARCHITECTURES[config.architecture]
+    if architecture.outline_multiples is None:
+        return _multiples_of_stages(config, dimensions)
+    return architecture.outline_multiples(config, dimensions)
 
 
 def _multiples_of_stages(config: ModelConfig, dimensions: int) -> Voxels | None:
@@ -157,11 +183,11 @@ def check_last_map(
     number = bisect_left(
         LENGTHS, least, key=lambda length: _voxels_of_last_map(config, input_config, length)
     )
-    remedy = (
-        f"input.size of at least {LENGTHS[number]} along each axis"
-        if number < len(LENGTHS)
-        else "coarser levels, or fewer stages"
-    )
+    remedy = "coarser levels, or fewer stages"
+    if number < len(LENGTHS):
+        size, shortest = input_config.size, LENGTHS[number]
+        nearest = _nearest_size(config, size, (shortest,) * len(size))
+        remedy = f"input.size of at least {shortest} along each axis{nearest}"
     raise ChoiceError(
         "model.global_pooling",
         f"{config.global_pooling.name} needs {least} voxels along each axis of the last map, which "
