@@ -67,6 +67,10 @@ JSON_KEYS = {
     "prepare": ("store", "prepared", "reused", "refused", "seconds", "series"),
     "verify": ("store", "checked", "damaged", "removed", "holds"),
     "predict": ("model", "trained_on_synthetic", "meaning", "series"),
+    "model": (
+        *("parameters", "multiply_adds", "receptive_field_voxels", "receptive_field_mm"),
+        *("sees_whole_input", "memory_bytes", "batch_size", "prediction_views", "layers"),
+    ),
     "doctor": ("findings",),
 }
 """Top-level keys of the document that `--json` prints; `evaluate` prints `metrics.json`."""

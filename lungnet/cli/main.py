@@ -24,6 +24,7 @@ COMMANDS = (
     "convert",
     "prepare",
     "verify",
+    "model",
     "train",
     "seal",
     "evaluate",
