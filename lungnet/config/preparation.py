@@ -11,7 +11,7 @@ from lungnet.config.intake import IntakeConfig
 from lungnet.config.section import Section
 from lungnet.files import canonical_hash
 
-RULES_VERSION = 2
+RULES_VERSION = 3
 """Raised whenever the code of `lungnet.intake` or `lungnet.preprocessing` would turn the same scan
 into other values."""
 

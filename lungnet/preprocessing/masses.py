@@ -1,7 +1,8 @@
 """Masses too large for a closing by a disc: tissue that looks into lung on most sides.
 
 From the middle of a mass on the pleura or at the hilum, as of a free one, rays in most directions
-meet aerated lung at about one distance. From the heart, a vertebra or the liver's dome they do not.
+meet aerated lung at about one distance. From the heart, a vertebra or the liver's dome they do not:
+what lung they meet lies on no one ball.
 """
 
 from dataclasses import dataclass, replace
@@ -11,11 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lungnet.preprocessing.blocks import bounding_box, distances_mm, highest_around
+from lungnet.preprocessing.spheres import around, fit_ball, sphere_through
+from lungnet.volume import Triple
 
 Bools = NDArray[np.bool_]
 Counts = NDArray[np.uint16]
 Floats = NDArray[np.float32]
-Triple = tuple[float, float, float]
 Direction = tuple[int, int, int]
 
 DIRECTIONS: tuple[Direction, ...] = tuple(
@@ -30,13 +32,17 @@ UNEVEN, SLACK_MM, FARTHEST_MM = 1.4, 6.0, 60.0
 """A ray meets lung on a mass's own surface up to so many times its depth, and a block and a half;
 never farther than the surface of the largest mass."""
 
-MASS_FACING = 0.64
-"""A ball of which 30 % lie in a wall faces lung in so many directions; the heart, between two
-emphysematous lungs, in up to 0.62 of them."""
+PEAK_FACING = 0.42
+"""Places that face lung in fewer directions are not looked at."""
 
-CENTRAL_FACING, CENTRAL_LEAN, CENTRAL_RADII = 0.84, 0.6, 0.7
-"""What has its centre within so many of its radii of the spine, as heart and great vessels do, has
-to be as free as that, or to have its walls on one side: the heart has sternum, spine and liver."""
+MASS_FACING, CENTRAL_FACING, CENTRAL_RADII = 0.64, 0.84, 0.7
+"""What is uneven has to face lung in so many directions: the heart, between two emphysematous
+lungs, does in up to 0.62 of them; and in so many if its centre lies within so many of its radii of
+the spine, as those of heart and great vessels do."""
+
+EVEN, EVEN_FACING = 0.77, 0.4
+"""A mass of which 30 % lie in a wall has 0.78 and more of its surface on one ball, and faces lung
+in so many directions. Hearts and domes of the diaphragm have up to 0.73 on it."""
 
 CLOSED_FACING, CLOSED_SHARE = 0.5, 0.8
 """Less is asked of what lies in the closed lung region with so much of its ball: heart and
@@ -66,14 +72,14 @@ class Mass:
         facing: share of directions in which lung lies around it, 0..1: 1 for a free one, a half
             for a cap on a wall.
         unevenness: standard deviation of its surface's distance from the centre, in radii.
-        lean: length of the mean direction without lung: 1 for one wall, 0 for walls all around.
+        is_even: its surface lies on one ball, walls left out.
     """
 
-    centre: tuple[float, float, float]
+    centre: Triple
     radius_mm: float
     facing: float
     unevenness: float
-    lean: float
+    is_even: bool = False
 
 
 def find_masses(
@@ -98,13 +104,18 @@ def find_masses(
     masses: list[Mass] = []
     for peak, limit_mm in zip(peaks, limits_mm, strict=True):
         mass = _fitted(lung, peak, float(limit_mm), spacing_mm)
-        if mass is None or not _is_round(mass):
+        if mass is None or any(_overlap(mass, freer, spacing_mm) for freer in masses):
             continue
+        mass = _evened(lung, mass, spacing_mm)
         if region is None:
             is_lungs = _faces_lung(mass, spine - box[2].start, spacing_mm)
         else:
-            is_lungs = _share_in(region, mass, spacing_mm) >= CLOSED_SHARE
-        if is_lungs and not any(_overlap(mass, freer, spacing_mm) for freer in masses):
+            is_lungs = _lies_in(region, mass, spacing_mm)
+        if (
+            is_lungs
+            and _is_round(mass)
+            and not any(_overlap(mass, freer, spacing_mm) for freer in masses)
+        ):
             masses.append(mass)
     start = [axis.start for axis in box]
     return [replace(mass, centre=_plus(mass.centre, start)) for mass in masses]
@@ -128,7 +139,7 @@ def _middles(
     count *= is_deep
     # Of blocks that face as much, the deepest is the middle.
     rank = count + depth * np.float32(1e-3)
-    rank[count < (MASS_FACING if region is None else CLOSED_FACING) * len(DIRECTIONS)] = 0
+    rank[count < PEAK_FACING * len(DIRECTIONS)] = 0
     if region is not None:
         rank[~region] = 0
     peaks = np.argwhere((highest_around(rank, 2) == rank) & (rank > 0))
@@ -204,36 +215,45 @@ def _fitted(
         return None
     # The surface lies half a block before the first aerated one.
     surface = (steps * (is_lung.argmax(1) + 0.5)[:, None])[facing] * spacing_mm
-    distance = np.linalg.norm(surface, axis=1)
-    radius = float(np.median(distance))
-    system = np.column_stack([2 * surface, np.ones(len(surface))])
-    solution = np.linalg.lstsq(system, distance**2, rcond=None)[0]
-    centre, squared = solution[:3], solution[3] + solution[:3] @ solution[:3]
+    radius = float(np.median(np.linalg.norm(surface, axis=1)))
+    centre, fitted = sphere_through(surface)
     # Few points on one side fit many balls: what moves far from the middle is not believed.
-    if squared > 0 and np.linalg.norm(centre) < radius / 2 and 0.7 < squared**0.5 / radius < 1.4:
-        radius = float(squared**0.5)
+    if np.linalg.norm(centre) < radius / 2 and 0.7 < fitted / radius < 1.4:
+        radius = fitted
     else:
         centre = np.zeros(3)
     uneven = float(np.std(np.linalg.norm(surface - centre, axis=1)) / radius)
-    walls = (steps * spacing_mm / lengths[:, None])[~facing]
-    lean = float(np.linalg.norm(walls.mean(0))) if len(walls) else 1.0
-    return Mass(_plus(peak, centre / spacing_mm), radius, float(facing.mean()), uneven, lean)
+    return Mass(_plus(peak, centre / spacing_mm), radius, float(facing.mean()), uneven)
+
+
+def _evened(lung: Bools, mass: Mass, spacing_mm: Triple) -> Mass:
+    """The mass as the ball on which its surface lies, if there is one."""
+    ball = fit_ball(lung, mass.centre, mass.radius_mm, spacing_mm)
+    if ball is None or ball.evenness < EVEN or ball.facing < EVEN_FACING:
+        return mass
+    return replace(
+        mass, centre=ball.centre, radius_mm=ball.radius_mm, facing=ball.facing, is_even=True
+    )
 
 
 def _is_round(mass: Mass) -> bool:
-    return mass.radius_mm >= SMALLEST_RADIUS_MM and mass.unevenness <= MOST_UNEVEN
+    is_smooth = mass.is_even or mass.unevenness <= MOST_UNEVEN
+    return mass.radius_mm >= SMALLEST_RADIUS_MM and is_smooth
 
 
 def _faces_lung(mass: Mass, spine: float, spacing_mm: Triple) -> bool:
     """Whether it faces enough lung for a mass in the lung, and not for the heart."""
     off_spine_mm = abs(mass.centre[2] - spine) * spacing_mm[2]
-    is_central = off_spine_mm < CENTRAL_RADII * mass.radius_mm and mass.lean < CENTRAL_LEAN
-    return mass.facing >= (CENTRAL_FACING if is_central else MASS_FACING)
+    is_central = off_spine_mm < CENTRAL_RADII * mass.radius_mm
+    return mass.is_even or mass.facing >= (CENTRAL_FACING if is_central else MASS_FACING)
 
 
-def _share_in(closed: Bools, mass: Mass, spacing_mm: Triple) -> float:
-    inside = _ball(mass.centre, mass.radius_mm, closed.shape, spacing_mm)
-    return float(closed[inside[0]][inside[1]].mean()) if inside[1].any() else 0.0
+def _lies_in(closed: Bools, mass: Mass, spacing_mm: Triple) -> bool:
+    """Whether most of it lies in the closed lungs; what is uneven has to face lung as well."""
+    box, distance_mm = around(mass.centre, mass.radius_mm, closed.shape, spacing_mm)
+    inside = closed[box][distance_mm <= mass.radius_mm]
+    faces_lung = mass.is_even or mass.facing >= CLOSED_FACING
+    return bool(faces_lung and inside.size and inside.mean() >= CLOSED_SHARE)
 
 
 def _overlap(first: Mass, second: Mass, spacing_mm: Triple) -> bool:
@@ -252,24 +272,9 @@ def balls(masses: list[Mass], shape: tuple[int, ...], spacing_mm: Triple) -> Boo
     result = np.zeros(shape, bool)
     for mass in masses:
         centre = np.multiply(mass.centre, 2) + 0.5
-        box, inside = _ball(_plus(centre, 0), mass.radius_mm, shape, spacing_mm)
-        result[box] |= inside
+        box, distance_mm = around(_plus(centre, 0), mass.radius_mm, shape, spacing_mm)
+        result[box] |= distance_mm <= mass.radius_mm
     return result
-
-
-def _ball(
-    centre: Triple, radius_mm: float, shape: tuple[int, ...], spacing_mm: Triple
-) -> tuple[tuple[slice, ...], Bools]:
-    """A box around a ball, and which of its voxels lie in the ball."""
-    reach = np.ceil(radius_mm / np.asarray(spacing_mm)).astype(int) + 1
-    low = np.maximum(np.rint(centre).astype(int) - reach, 0)
-    high = np.minimum(np.rint(centre).astype(int) + reach + 1, shape)
-    z, y, x = (
-        (np.arange(start, stop) - c) * s
-        for start, stop, c, s in zip(low, high, centre, spacing_mm, strict=True)
-    )
-    inside = z[:, None, None] ** 2 + y[:, None] ** 2 + x**2 <= radius_mm**2
-    return tuple(slice(a, b) for a, b in zip(low, high, strict=True)), inside
 
 
 def _plus(centre: ArrayLike, offset: ArrayLike) -> tuple[float, float, float]:

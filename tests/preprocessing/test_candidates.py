@@ -94,6 +94,33 @@ def test_a_mass_larger_than_the_scales_of_the_search_is_the_first_candidate():
     assert first.radius_mm == pytest.approx(35, abs=5)
 
 
+def test_a_mass_of_which_a_third_lies_in_the_wall_is_the_first_candidate():
+    hu, grid = scene((110, 110, 110))
+    region = grid[..., 2] >= 30
+    hu[~region] = 40
+    mass = np.linalg.norm(grid - [55, 55, 38], axis=-1) < 30
+    hu[mass] = 40
+    hu[np.linalg.norm(grid - [20, 90, 90], axis=-1) < 9] = 40
+    volume = Volume(np.rint(hu).astype(np.int16), ONE_MM, "p", "s")
+    first = find_candidates(volume, (region | mass).astype(np.uint8), SPEC)[0]
+    assert np.linalg.norm(first.centre_mm - to_patient_mm(ONE_MM, (55, 55, 38))) < 4
+    assert first.radius_mm == pytest.approx(30, abs=3)
+
+
+def test_a_cap_on_the_wall_scores_near_a_free_ball_and_a_vessel_along_the_wall_does_not():
+    hu, grid = scene()
+    _, y, x = np.moveaxis(grid, -1, 0)
+    hu[x < 12] = 40
+    hu[np.linalg.norm(grid - [36, 50, 10], axis=-1) < 5] = 40
+    hu[np.linalg.norm(grid - [36, 25, 50], axis=-1) < 2.6] = 40
+    hu[np.hypot(x - 14, y - 20) < 4] = 40
+    volume = Volume(np.rint(hu).astype(np.int16), ONE_MM, "p", "s")
+    free, cap, vessel = find_candidates(volume, (x >= 12).astype(np.uint8), SPEC)[:3]
+    assert np.linalg.norm(cap.centre_mm - to_patient_mm(ONE_MM, (36, 50, 13))) < 3
+    assert cap.score > 0.65 * free.score
+    assert vessel.score < 0.1 * free.score
+
+
 def test_a_score_hardly_depends_on_what_else_a_scan_holds():
     hu, grid = scene((72, 72, 72))
     hu[np.linalg.norm(grid - [20, 20, 20], axis=-1) < 5] = 40

@@ -156,6 +156,15 @@ def test_a_mass_in_the_lung_belongs_to_it(chest, diameter_mm):
     assert mask[mass].mean() > 0.9
 
 
+def test_a_mass_of_which_four_tenths_lie_in_the_wall_belongs_to_the_lung(chest):
+    hu = chest.volume.hu.copy()
+    mass = ball(hu.shape, (34, 110, 45), 25)
+    assert 0.5 < (mass & chest.lung).sum() / mass.sum() < 0.6
+    hu[mass] = 40
+    _, mask = outline(changed(chest, hu))
+    assert mask[mass & chest.lung].mean() > 0.9
+
+
 def test_a_mattress_with_the_density_of_lung_is_none(chest):
     hu = chest.volume.hu.copy()
     hu[:, 136:142, 20:180] = -900

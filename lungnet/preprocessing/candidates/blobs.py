@@ -37,7 +37,8 @@ class Blobs:
         centre: (n, 3), (z, y, x) in voxels of the lattice, fractional.
         radius_mm: (n,), of the ball that answers most at the peak's scale.
         contrast_hu: (n,), of that ball against what is around it.
-        roundness: (n,), smallest over largest curvature: 1 for a ball, 0 for a tube or a sheet.
+        roundness: (n,), smallest over largest curvature, along a wall where there is one: 1 for a
+            ball, 0 for a tube or a sheet.
     """
 
     centre: Doubles
@@ -75,7 +76,8 @@ def find_blobs(
         _smooth(smooth, sigma * (SCALE_STEP**2 - 1) ** 0.5 / spacing, smoother, response)
         np.subtract(smooth, smoother, out=response)
         peaks = _peaks(response, region)
-        roundness = _roundness(smooth, peaks)
+        reach = round(sigma * 3**0.5 / spacing) + 1
+        roundness = _roundness(smooth, peaks, _is_on_wall(region, peaks, reach))
         peaks, roundness = peaks[roundness > 0], roundness[roundness > 0]
         height = response[tuple(peaks.T)].astype(np.float64) / BALL_RESPONSE
         centre = (peaks + _offsets(response, peaks)) * stride
@@ -152,8 +154,24 @@ def _offsets(response: Floats, peaks: NDArray[np.int64]) -> NDArray[np.float64]:
     return offsets
 
 
-def _roundness(smooth: Floats, peaks: NDArray[np.int64]) -> Doubles:
-    """Smallest over largest curvature at each peak, 0 where not bright in every direction."""
+def _is_on_wall(
+    region: NDArray[np.uint8], peaks: NDArray[np.int64], reach: int
+) -> NDArray[np.bool_]:
+    """Of which peaks the region ends within reach, along an axis."""
+    is_on_wall = np.zeros(len(peaks), bool)
+    last = np.asarray(region.shape) - 1
+    for step in np.concatenate([np.eye(3, dtype=int), -np.eye(3, dtype=int)]) * reach:
+        z, y, x = np.clip(peaks + step, 0, last).T
+        is_on_wall |= region[z, y, x] == 0
+    return is_on_wall
+
+
+def _roundness(smooth: Floats, peaks: NDArray[np.int64], is_on_wall: NDArray[np.bool_]) -> Doubles:
+    """Smallest over largest curvature at each peak, 0 where not bright in every direction.
+
+    The wall cuts a nodule on it to a lens, so the largest counts there by half: a vessel along the
+    wall or one that meets it has a small one all the same.
+    """
     z, y, x = peaks.T
 
     def _beside(dz: int, dy: int, dx: int) -> Doubles:
@@ -172,5 +190,6 @@ def _roundness(smooth: Floats, peaks: NDArray[np.int64]) -> Doubles:
                 ) / 4
             hessian[:, a, b] = hessian[:, b, a] = value
     values = np.linalg.eigvalsh(hessian)
-    largest, smallest = -values[:, 0], -values[:, 2]
-    return np.where(smallest > 0, smallest / np.maximum(largest, 1e-6), 0.0)
+    largest, middle, smallest = -values.T
+    widest = np.where(is_on_wall, np.sqrt(np.maximum(largest * middle, 0)), largest)
+    return np.where(smallest > 0, smallest / np.maximum(widest, 1e-6), 0.0)

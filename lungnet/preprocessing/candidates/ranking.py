@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lungnet.config.preparation import PreparationConfig
 from lungnet.preprocessing.blocks import filled_blocks
 from lungnet.preprocessing.candidates.blobs import Blobs, find_blobs
-from lungnet.preprocessing.candidates.surroundings import AERATED_BELOW_HU, measure
+from lungnet.preprocessing.candidates.surroundings import AERATED_BELOW_HU, mass_freedom, measure
 from lungnet.preprocessing.masses import find_masses
 from lungnet.preprocessing.resample import mask_on, resample
 from lungnet.volume import Volume, to_patient_mm
@@ -199,12 +199,18 @@ def _masses(hu: NDArray[np.int16], region: NDArray[np.uint8], config: Preparatio
     """Rows of (z, y, x, radius_mm, score) on the lattice."""
     closed = region.view(bool)
     aerated = filled_blocks((hu < AERATED_BELOW_HU) & closed)
-    masses = find_masses(aerated, (2 * LATTICE_MM,) * 3, 0.0, filled_blocks(closed))
+    region_blocks, spacing_mm = filled_blocks(closed), (2 * LATTICE_MM,) * 3
+    masses = find_masses(aerated, spacing_mm, 0.0, region_blocks)
     rows = [
         (
             *(2 * np.asarray(mass.centre) + 0.5),
             mass.radius_mm,
-            _score(FULL_CONTRAST_HU, 1.0, mass.facing, mass.radius_mm),
+            _score(
+                FULL_CONTRAST_HU,
+                1.0,
+                mass_freedom(mass, aerated, region_blocks, spacing_mm),
+                mass.radius_mm,
+            ),
         )
         for mass in masses
         if 2 * mass.radius_mm >= MASS_SHARE * config.largest_mm

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lungnet.preprocessing.masses import Mass
+from lungnet.preprocessing.spheres import around
+from lungnet.volume import Triple
+
 SHELL_MM = 0.75
 """Thickness of the shells over which a blob's radius is measured."""
 
 RIM_MM = (1.5, 6.0)
-"""Between these distances from its surface a nodule is looked at for what surrounds it."""
+"""Between these distances from its surface a nodule or mass is looked at for what surrounds it."""
 
 AERATED_BELOW_HU = -500.0
 """Lung, vessels and partial volume left out."""
@@ -17,6 +21,7 @@ AERATED_BELOW_HU = -500.0
 CORE_SHARE = 0.7
 """Within this share of the radius a voxel is the blob's own."""
 
+Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
@@ -74,6 +79,22 @@ def measure(
         n_free = (aerated < (row[1] + lung_hu) / 2).sum()
         row[3] = n_free / max(len(inside), rim.sum() / 4, 1)
     return Surroundings(*rows.T)
+
+
+def mass_freedom(mass: Mass, aerated: Bools, closed: Bools, spacing_mm: Triple) -> float:
+    """Share of aerated lung in that part of a mass's rim that lies in the lung region, 0..1.
+
+    Args:
+        mass: with its centre in blocks.
+        aerated: blocks of aerated lung, shape (z, y, x).
+        closed: blocks of the closed lung region, same shape.
+        spacing_mm: of the blocks.
+    """
+    reach_mm = mass.radius_mm + RIM_MM[1]
+    box, distance_mm = around(mass.centre, reach_mm, closed.shape, spacing_mm)
+    rim = (distance_mm > mass.radius_mm + RIM_MM[0]) & (distance_mm < reach_mm)
+    in_region, in_lung = int((rim & closed[box]).sum()), int((rim & aerated[box]).sum())
+    return in_lung / max(in_region, int(rim.sum()) / 4, 1)
 
 
 def _box(
