@@ -124,6 +124,18 @@ def test_values_are_those_of_the_closed_form(name):
     assert_allclose(got, CLOSED_FORMS[name], rtol=5e-7, atol=1e-6)
 
 
+def test_the_gradient_of_mish_is_exact_where_tanh_rounds_to_one():
+    import tensorflow as tf
+
+    x = tf.Variable(np.linspace(4, 8, 801), dtype=tf.float32)
+    with tf.GradientTape() as tape:
+        y = ACTIVATIONS["mish"]()(x)
+    exact = np.asarray(x, np.float64)
+    tangent, sigmoid = np.tanh(np.logaddexp(0, exact)), 1 / (1 + np.exp(-exact))
+    expected = tangent + exact * (1 - tangent**2) * sigmoid
+    assert_allclose(tape.gradient(y, x), expected, rtol=0, atol=5e-7)
+
+
 @pytest.mark.parametrize("name", sorted(NOISY))
 @pytest.mark.parametrize("options", [{}, {"alpha": 0.9, "c": 0.5}])
 def test_noisy_ones_at_test_are_the_papers_mean(name, options):

@@ -6,11 +6,20 @@ from typing import Any
 
 import keras
 
+from lungnet.layers.activations.mish import Mish
 from lungnet.layers.activations.noisy import NoisyHardSigmoid, NoisyHardTanh
 from lungnet.layers.activations.prelu import PReLU
 from lungnet.layers.activations.rrelu import RReLU, RReLUSlope
 
-__all__ = ["ACTIVATIONS", "NoisyHardSigmoid", "NoisyHardTanh", "PReLU", "RReLU", "RReLUSlope"]
+__all__ = [
+    "ACTIVATIONS",
+    "Mish",
+    "NoisyHardSigmoid",
+    "NoisyHardTanh",
+    "PReLU",
+    "RReLU",
+    "RReLUSlope",
+]
 
 ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "sigmoid": partial(keras.layers.Activation, "sigmoid"),
@@ -32,6 +41,6 @@ ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "selu": partial(keras.layers.Activation, "selu"),  # Klambauer et al. 2017, arXiv:1706.02515
     "gelu": partial(keras.layers.Activation, "gelu"),  # Hendrycks and Gimpel 2016, arXiv:1606.08415
     "silu": partial(keras.layers.Activation, "silu"),  # Elfwing et al. 2017, arXiv:1702.03118
-    "mish": partial(keras.layers.Activation, "mish"),  # Misra 2019, arXiv:1908.08681
+    "mish": Mish,
 }
 """Name -> what builds the layer; called with the options of the configuration."""
