@@ -61,7 +61,7 @@ class StandardizedScalars(keras.layers.Layer):
         # The logarithm of 1 where none is asked for: `where` would hand on the NaN of a gradient.
         values = ops.where(is_log, ops.log(ops.where(is_log, filled_up, 1.0)), filled_up)
         standard = (values - self.mean) / self.deviation
-        filled = ops.where(is_missing, self.missing, standard)
+        filled = ops.where(is_missing, ops.convert_to_tensor(self.missing), standard)
         return ops.concatenate([filled, ops.cast(is_missing, self.compute_dtype)], axis=-1)
 
     def compute_output_spec(self, scalars: Any) -> Any:

@@ -1,7 +1,8 @@
 """Figures of the model factory: activations against the papers' formulas, networks against others.
 
 Activations and their gradients against closed forms, random ones against their laws; every small
-network of the kit in OpenVINO and on JAX against Keras on TensorFlow; parameters against counts.
+network of the kit in OpenVINO and on JAX against Keras on TensorFlow; parameters against counts;
+multiply-adds against TensorFlow's own graph.
 
     python scripts/benchmarks/models.py [--json] [--write]
 """
@@ -22,13 +23,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 from figures import Row, add_arguments, report
+from independent_counts import traced_multiply_adds
 from numpy.typing import NDArray
 from other_programs import LARGEST_DIFFERENCE, built, export_difference, jax_differences
 from small_networks import CASES
 
 from lungnet.config.model import InputConfig, ModelConfig
 from lungnet.layers import ACTIVATIONS
+from lungnet.models.architectures import ARCHITECTURES
 from lungnet.models.build import build_model
+from lungnet.models.description.graph import layer_calls, one_sample
+from lungnet.models.description.multiply_adds import multiply_adds
 
 Numbers = NDArray[np.float64]
 Formula = tuple[Callable[[Numbers], Numbers], Callable[[Numbers], Numbers]]
@@ -37,6 +42,9 @@ LARGEST_ERROR = 1e-6
 DRAWS = 1_000_000
 STANDARD_ERRORS = 5.0
 """What a mean or variance of so many draws may differ by: one in a million does by chance."""
+
+COST_SIZES = {2: (32, 32), 3: (48, 48, 48)}
+LARGEST_COST_ERROR = 0.01
 
 HALF_NORMAL = math.sqrt(2 / math.pi)
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
@@ -205,6 +213,40 @@ def parameters() -> list[Row]:
     ]
 
 
+def costs() -> list[Row]:
+    """Multiply-adds by the layers' formulas, against an independent count over TensorFlow's graph.
+
+    Of every architecture as its paper or the defaults have it, and of the kit's small networks.
+    """
+    rows = []
+    for name, row in ARCHITECTURES.items():
+        for dimensions in row.dimensions:
+            shown = InputConfig(kind="nodule", size=COST_SIZES[dimensions])
+            # A pyramid in 3D would ask for billions of weights.
+            width = 0.1 if (name, dimensions) == ("elu15", 3) else 1.0
+            config = ModelConfig(architecture=name, width=width)
+            ours, peer = _multiply_adds(config, shown)
+            figure = f"{name} {dimensions}D: multiply-adds against an independent count"
+            holds = abs(ours / peer - 1) <= LARGEST_COST_ERROR
+            rows.append(Row(figure, ours, peer, ours / peer, "products", "within 1 %", holds))
+    errors = {name: abs(a / b - 1) for name, (a, b) in _kit_multiply_adds().items()}
+    worst = max(errors, key=lambda name: errors[name])
+    figure = f"{len(errors)} small networks: multiply-adds against an independent count ({worst})"
+    return [*rows, _at_most(figure, errors[worst], LARGEST_COST_ERROR, "of the count")]
+
+
+def _kit_multiply_adds() -> dict[str, tuple[int, int]]:
+    return {name: _multiply_adds(*case) for name, case in CASES.items()}
+
+
+def _multiply_adds(config: ModelConfig, shown: InputConfig) -> tuple[int, int]:
+    """Ours, and those of TensorFlow's graph."""
+    keras.backend.clear_session()
+    network = build_model(config, shown)
+    ours = sum(multiply_adds(call) for call in layer_calls(network, one_sample(network)))
+    return ours, traced_multiply_adds(network)
+
+
 def _equal(figure: str, name: str, shown: InputConfig, expected: int) -> Row:
     keras.backend.clear_session()
     count = build_model(ModelConfig(architecture=name), shown).count_params()
@@ -223,7 +265,7 @@ def _at_most(figure: str, value: float, most: float, unit: str) -> Row:
     )
 
 
-FIGURES = (formulas, laws, kit, parameters)
+FIGURES = (formulas, laws, kit, parameters, costs)
 """Functions that each measure a group; another group is another function here."""
 
 

@@ -25,9 +25,9 @@ class MaxOfBag(keras.layers.Layer):
         # A bag without any candidate has the scorer's bias for a logit: what is known of a patient
         # of whom nothing is seen.
         is_empty = ops.equal(ops.sum(present, axis=1, keepdims=True), 0.0)
-        return ops.where(
-            is_empty, self.score.bias, ops.max(scores, axis=1, keepdims=True)
-        ), weights * present
+        bias = ops.convert_to_tensor(self.score.bias)  # JAX's `where` takes no variable
+        logit = ops.where(is_empty, bias, ops.max(scores, axis=1, keepdims=True))
+        return logit, weights * present
 
 
 class MeanOfBag(MaxOfBag):
